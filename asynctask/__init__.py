@@ -1,0 +1,112 @@
+"""Run commands on many nodes from one asyncio loop.
+
+This module holds the public names; everything else is behind them. The package is built in floors,
+and a module imports only from its own floor or a lower one (``tests/test_structure.py``):
+
+0. ``errors``
+1. ``nodes`` ``lines`` ``messages`` ``outcome`` ``events`` ``waiting``
+2. ``processes`` ``ssh``
+3. ``workers``
+4. ``settings`` ``results`` ``pump`` ``scheduling`` ``background`` ``task`` ``streaming``
+5. ``testing``
+6. ``cli``
+
+Names are loaded when they are first used, so that ``import asynctask`` and the command line start
+quickly.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from asynctask._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from asynctask.errors import AsyncTaskError as AsyncTaskError
+    from asynctask.errors import AuthenticationError as AuthenticationError
+    from asynctask.errors import ConnectionFailedError as ConnectionFailedError
+    from asynctask.errors import ConnectionLostError as ConnectionLostError
+    from asynctask.errors import ConnectionRefusedByNodeError as ConnectionRefusedByNodeError
+    from asynctask.errors import EmptyTargetsError as EmptyTargetsError
+    from asynctask.errors import GroupError as GroupError
+    from asynctask.errors import HandlerErrors as HandlerErrors
+    from asynctask.errors import HostKeyError as HostKeyError
+    from asynctask.errors import NoCapacityError as NoCapacityError
+    from asynctask.errors import NodeError as NodeError
+    from asynctask.errors import NodeSetError as NodeSetError
+    from asynctask.errors import PlaceholderError as PlaceholderError
+    from asynctask.errors import RunFailed as RunFailed
+    from asynctask.errors import SpawnError as SpawnError
+    from asynctask.errors import SSHConfigError as SSHConfigError
+    from asynctask.errors import TaskStateError as TaskStateError
+    from asynctask.errors import TaskTimeoutError as TaskTimeoutError
+    from asynctask.errors import UsageError as UsageError
+    from asynctask.events import EventHandler as EventHandler
+    from asynctask.lines import PartialLine as PartialLine
+    from asynctask.messages import Message as Message
+    from asynctask.messages import MsgTree as MsgTree
+    from asynctask.nodes import NodeSet as NodeSet
+    from asynctask.outcome import NodeResult as NodeResult
+    from asynctask.outcome import Outcome as Outcome
+    from asynctask.outcome import Times as Times
+    from asynctask.results import Result as Result
+    from asynctask.scheduling import RunStatistics as RunStatistics
+    from asynctask.ssh.options import SSHOptions as SSHOptions
+    from asynctask.streaming import OutputStream as OutputStream
+    from asynctask.streaming import stream as stream
+    from asynctask.task import Task as Task
+    from asynctask.task import TaskState as TaskState
+    from asynctask.task import run as run
+    from asynctask.workers.base import Worker as Worker
+
+_HOMES = {
+    "errors": (
+        "AsyncTaskError",
+        "AuthenticationError",
+        "ConnectionFailedError",
+        "ConnectionLostError",
+        "ConnectionRefusedByNodeError",
+        "EmptyTargetsError",
+        "GroupError",
+        "HandlerErrors",
+        "HostKeyError",
+        "NoCapacityError",
+        "NodeError",
+        "NodeSetError",
+        "PlaceholderError",
+        "RunFailed",
+        "SSHConfigError",
+        "SpawnError",
+        "TaskStateError",
+        "TaskTimeoutError",
+        "UsageError",
+    ),
+    "events": ("EventHandler",),
+    "lines": ("PartialLine",),
+    "messages": ("Message", "MsgTree"),
+    "nodes": ("NodeSet",),
+    "outcome": ("NodeResult", "Outcome", "Times"),
+    "results": ("Result",),
+    "scheduling": ("RunStatistics",),
+    "ssh.options": ("SSHOptions",),
+    "streaming": ("OutputStream", "stream"),
+    "task": ("Task", "TaskState", "run"),
+    "workers.base": ("Worker",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = ("__version__", *sorted(_HOME_OF))  # noqa: PLE0604 - names, all of them strings
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'asynctask' has no attribute {name!r}")
+    value: object = getattr(import_module(f"asynctask.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

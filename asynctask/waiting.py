@@ -1,0 +1,59 @@
+"""Waiting for what ends by itself, whatever happens to the waiter."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import anyio
+
+__all__ = ("Grace", "wait_out")
+
+
+async def wait_out(event: asyncio.Event) -> None:
+    """Wait for ``event`` to the end, also when cancelled; the cancellation is raised after it.
+
+    Only for events that come in bounded time whatever happens. Needed beside a shield because
+    ``asyncio.Task.cancel`` goes through the shields of anyio.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while not event.is_set():
+        try:
+            with anyio.CancelScope(shield=True):
+                await event.wait()
+        except asyncio.CancelledError as exc:
+            cancelled = exc
+    if cancelled is not None:
+        raise cancelled
+
+
+class Grace:
+    """How long something that is being ended may take; it can be cut short at any time.
+
+    Args:
+        seconds: 0 or more.
+    """
+
+    __slots__ = ("_scopes", "seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._scopes: set[anyio.CancelScope] = set()
+
+    @contextmanager
+    def period(self) -> Iterator[None]:
+        """Cancel what runs inside when the grace is over; being over is no error."""
+        with anyio.move_on_after(self.seconds) as scope:
+            self._scopes.add(scope)
+            try:
+                yield
+            finally:
+                self._scopes.discard(scope)
+
+    def cut(self) -> None:
+        """No more patience: end the periods that go on, and give none from now on."""
+        self.seconds = 0.0
+        for scope in self._scopes:
+            scope.deadline = -math.inf
