@@ -1,0 +1,176 @@
+"""What a worker is: one command for a set of nodes, run as one coroutine a target.
+
+The task hands a worker one target at a time and a :class:`Sink` to report to. What goes
+through a sink is plain data, so a worker may as well live in another process.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
+
+from asynctask.errors import EmptyTargetsError, UsageError
+from asynctask.waiting import Grace
+
+if TYPE_CHECKING:
+    from asynctask.outcome import Ended
+    from asynctask.workers.resources import Resources
+
+__all__ = ("DEFAULT_GRACE", "Sink", "Source", "Stdin", "Worker")
+
+#: Seconds between asking a command to stop (TERM) and making it stop (KILL).
+DEFAULT_GRACE = 3.0
+
+#: What a command reads: nothing, some bytes, or a stream. A stream for several nodes must be
+#: one that can be read several times, or a function that makes one for a node.
+Stdin: TypeAlias = (
+    bytes | AsyncIterable[bytes] | Callable[[str], bytes | AsyncIterable[bytes] | None] | None
+)
+
+
+class Source(Protocol):
+    """The reading side of a process or channel, as far as flow control needs it."""
+
+    def pause_reading(self) -> None:
+        """Stop reading soon; what is read already may still be delivered."""
+
+    def resume_reading(self) -> None:
+        """Read again."""
+
+
+class Sink(Protocol):
+    """Where a worker reports what happens to one target. Nothing in it waits."""
+
+    def connected(self) -> None:
+        """The connection is up and logged in."""
+
+    def started(self, source: Source | None = None) -> None:
+        """The command runs. The command timeout starts here."""
+
+    def data(self, stream: str, chunk: bytes) -> None:
+        """Output, cut anywhere."""
+
+
+class Worker(ABC):
+    """One command for a set of nodes.
+
+    Args:
+        command: what to run.
+        nodes: the targets, in the order in which they start.
+        handler: hears the events (:class:`~asynctask.EventHandler`).
+        timeout: seconds for the command on each node, from its start; ``None``: no limit.
+        connect_timeout: seconds to connect and log in, from the node's turn (SSH only).
+        stderr: keep standard error apart from standard output.
+        stdin: what the command reads; by default nothing: it finds the end at once.
+        fanout: how many nodes of this worker run at once; ``None``: it shares the task's.
+        gather: keep the output for the getters of the result.
+        grace: seconds between TERM and KILL.
+    """
+
+    #: The name under which ``worker=`` finds it.
+    name: ClassVar[str]
+    #: Whether it goes over the network, and so takes ``ssh=``.
+    remote: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        command: str,
+        nodes: Sequence[str],
+        *,
+        handler: object = None,
+        timeout: float | None = None,
+        connect_timeout: float | None = None,
+        stderr: bool = False,
+        stdin: Stdin = None,
+        fanout: int | None = None,
+        gather: bool = True,
+        grace: float = DEFAULT_GRACE,
+    ) -> None:
+        if not nodes:
+            raise EmptyTargetsError("no nodes to run on: the set of targets is empty")
+        check_seconds("timeout", timeout)
+        check_seconds("connect_timeout", connect_timeout)
+        check_seconds("grace", grace)
+        check_fanout(fanout)
+        _check_stdin(stdin, len(nodes))
+        self.command = command
+        self.nodes = tuple(nodes)
+        self.handler = handler
+        self.timeout = None if timeout == math.inf else timeout
+        self.connect_timeout = None if connect_timeout == math.inf else connect_timeout
+        self.stderr = stderr
+        self.stdin = stdin
+        self.fanout = fanout
+        self.gather = gather
+        self.grace = Grace(grace)
+        self.scheduled = False
+
+    @property
+    def units(self) -> Sequence[tuple[str, ...]]:
+        """What is run at a time: a node, unless one process serves several."""
+        return [(node,) for node in self.nodes]
+
+    @abstractmethod
+    async def run_target(self, nodes: tuple[str, ...], rank: int, sink: Sink, resources: Resources) -> Ended:
+        """Run the command for one unit and return how it ended.
+
+        Args:
+            nodes: the unit's nodes; nearly always one.
+            rank: the 0-based place of the first of them among the worker's nodes.
+            sink: where to report.
+            resources: what the workers of a run share (parsed configuration, keys).
+
+        Cancelling stops the command, waits until it is gone, at most a little longer than
+        the grace, and raises the cancellation again.
+
+        Raises:
+            NodeError: the command could not be run or its end not be known.
+            NoCapacityError: nothing was started for lack of descriptors or processes; the
+                run tries again when another target has ended.
+        """
+
+    def stdin_for(self, node: str) -> AsyncIterator[bytes] | bytes | None:
+        """What the command on ``node`` reads."""
+        stdin = self.stdin
+        if callable(stdin) and not isinstance(stdin, bytes | AsyncIterable):
+            stdin = stdin(node)
+        if stdin is None or isinstance(stdin, bytes):
+            return stdin
+        if isinstance(stdin, AsyncIterable):
+            return aiter(stdin)
+        raise UsageError(f"stdin for {node}: bytes or an async iterable of bytes, not {stdin!r:.60}")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {len(self.nodes)} nodes>"
+
+
+def check_seconds(name: str, seconds: float | None) -> None:
+    """Refuse what is no length of time, at the call."""
+    if seconds is None:
+        return
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not seconds >= 0:
+        raise UsageError(f"{name}={seconds!r}: a number of seconds, 0 or more, or None for no limit")
+
+
+def check_fanout(fanout: int | None) -> None:
+    """Refuse a fanout that would start nothing, at the call."""
+    if fanout is None:
+        return
+    if not isinstance(fanout, int) or isinstance(fanout, bool) or fanout < 1:
+        raise UsageError(f"fanout={fanout!r}: how many nodes run at once, 1 or more")
+
+
+def _check_stdin(stdin: object, nodes: int) -> None:
+    if stdin is None or isinstance(stdin, bytes):
+        return
+    if isinstance(stdin, AsyncIterator):
+        if nodes > 1:
+            raise UsageError(
+                "stdin: an async iterator can be read once and there are several nodes;"
+                " give bytes, or a function that makes a stream for a node"
+            )
+    elif not isinstance(stdin, AsyncIterable) and not (callable(stdin) and not inspect.isclass(stdin)):
+        raise UsageError(f"stdin: bytes, an async iterable of bytes or a function of the node, not {stdin!r:.60}")

@@ -1,0 +1,97 @@
+"""The ``exec`` worker: one local process a node."""
+
+from __future__ import annotations
+
+import errno
+import signal
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import anyio
+
+from asynctask.errors import NoCapacityError, SpawnError
+from asynctask.nodes import Template
+from asynctask.outcome import Ended
+from asynctask.process_groups import ProcessGroups
+from asynctask.processes import KILL_WAIT, KillLadder, LocalProcess, kill_group, spawn
+from asynctask.workers.base import Sink, Worker
+from asynctask.workers.feeding import wait_feeding
+from asynctask.workers.resources import Resources
+
+__all__ = ("ExecWorker",)
+
+_NO_CAPACITY = {errno.EMFILE, errno.ENFILE, errno.EAGAIN}
+
+
+class ExecWorker(Worker):
+    """Runs ``sh -c command`` on this machine, once for each node.
+
+    In the command ``%h`` and ``%host`` stand for the node, ``%n`` and ``%rank`` for its 0-based
+    place, ``%hosts`` for the whole set (then one process serves all nodes), ``%%`` for ``%``; braces
+    (``%{host}``) keep a name apart from what follows. Node names are not quoted.
+
+    Args:
+        placeholders: replace them; else the command is taken as it is.
+        kill: how a process is ended; by default TERM to its group, the grace, KILL.
+
+    The others are those of :class:`~asynctask.Worker`.
+    """
+
+    name: ClassVar[str] = "exec"
+
+    def __init__(
+        self,
+        command: str,
+        nodes: Sequence[str],
+        *,
+        placeholders: bool = True,
+        kill: KillLadder = kill_group,
+        **settings: Any,
+    ) -> None:
+        super().__init__(command, nodes, **settings)
+        self._template = Template(command) if placeholders else None
+        self._kill = kill
+
+    @property
+    def units(self) -> Sequence[tuple[str, ...]]:
+        one_for_all = self._template is not None and self._template.needs_all
+        return [self.nodes] if one_for_all else super().units
+
+    async def run_target(self, nodes: tuple[str, ...], rank: int, sink: Sink, resources: Resources) -> Ended:
+        node = nodes[0]
+        data = self.stdin_for(node)
+        template = self._template
+        command = self.command if template is None else template.render(node, rank, self.nodes)
+        try:
+            process = spawn(
+                ["/bin/sh", "-c", command],
+                sink.data,
+                separate_stderr=self.stderr,
+                stdin=data is not None,
+                groups=resources.get(ProcessGroups, ProcessGroups),
+            )
+        except OSError as exc:
+            kind = NoCapacityError if exc.errno in _NO_CAPACITY else SpawnError
+            raise kind(node, f"could not start a process: {exc.strerror or exc}") from exc
+        except ValueError as exc:  # a NUL byte in the command
+            raise SpawnError(node, f"could not start a process: {exc}") from exc
+        sink.started(process)
+        try:
+            if data is None:
+                rc = await process.wait()
+            else:
+                assert process.stdin is not None
+                rc = await wait_feeding(node, process.wait, process.stdin, data)
+        except BaseException:
+            await self._end(process)
+            raise
+        finally:
+            process.close()
+        return Ended.from_returncode(rc)
+
+    async def _end(self, process: LocalProcess) -> None:
+        with anyio.move_on_after(self.grace.seconds + KILL_WAIT + 1, shield=True):
+            await self._kill(process, self.grace)
+        if process.returncode is None:
+            process.signal_group(signal.SIGKILL)
+        process.drain()

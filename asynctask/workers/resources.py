@@ -1,0 +1,44 @@
+"""What the workers of a run share, made once and closed with the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Protocol, TypeVar, cast
+
+import anyio
+
+__all__ = ("Closable", "Resources")
+
+
+class Closable(Protocol):
+    """Something that must be closed when its owner ends."""
+
+    async def aclose(self) -> None:
+        """Let go of everything; bounded, and safe to repeat."""
+
+
+T = TypeVar("T", bound=Closable)
+
+#: How long one resource may take to close, in seconds.
+CLOSE_TIMEOUT = 5.0
+
+
+class Resources:
+    """Shared things by key: the first worker that asks makes it, the owner closes all."""
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, Closable] = {}
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What was made for ``key``, made now if nobody asked before."""
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = make()
+        return cast("T", found)
+
+    async def aclose(self) -> None:
+        """Close all, in reverse order, each within ``CLOSE_TIMEOUT``, also when cancelled."""
+        while self._made:
+            _, closable = self._made.popitem()
+            with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
+                await closable.aclose()
