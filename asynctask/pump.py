@@ -1,0 +1,246 @@
+"""Delivers the events of one target to its handler: one at a time, in order.
+
+The worker's side only appends and never waits. When more than ``HIGH_WATER`` bytes wait for the
+handler, the pump pauses the target's source, and resumes it at ``LOW_WATER``; so a slow
+handler slows its own target and nobody else, and memory stays bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from inspect import isawaitable
+
+from asynctask.events import Hook, Hooks, call
+from asynctask.lines import LineSplitter
+from asynctask.outcome import NodeResult
+from asynctask.workers.base import Source, Worker
+
+__all__ = ("HIGH_WATER", "LOW_WATER", "Listener", "Pump")
+
+#: Bytes of output that may wait for a handler before its target is paused.
+HIGH_WATER = 256 * 1024
+#: Bytes at which a paused target is resumed.
+LOW_WATER = 64 * 1024
+
+#: A plain handler is called for at most this long, in seconds, before others have a turn.
+_SLICE = 0.01
+#: How many lines are handed over between two looks at the clock.
+_CLOCK_EVERY = 8
+
+class Listener:
+    """A worker's handler in one run: its hooks, and what its targets share."""
+
+    def __init__(self, worker: Worker, hooks: Hooks) -> None:
+        self.worker = worker
+        self.hooks = hooks
+        self.errors: list[Exception] = []
+        self.paused = 0
+        self._started: asyncio.Event | None = None
+
+    async def start(self) -> None:
+        """Deliver ``ev_start`` once; who comes while it is awaited waits for it too."""
+        if self.hooks.start is None:
+            return
+        if self._started is not None:
+            await self._started.wait()
+            return
+        self._started = asyncio.Event()
+        try:
+            await self.call("ev_start", "", self.hooks.start, self.worker)
+        finally:
+            self._started.set()
+
+    async def call(self, event: str, node: str, hook: Hook, *args: object) -> bool:
+        """Call a hook; an exception is kept with a note of where. Whether all went well."""
+        try:
+            await call(hook, *args)
+        except Exception as exc:  # noqa: BLE001 - a handler may raise anything
+            self.note(event, node, exc)
+            return False
+        except asyncio.CancelledError as exc:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody cancelled us: the handler let somebody else's cancellation escape.
+            error = RuntimeError(f"{event} raised CancelledError by itself")
+            error.__cause__ = exc
+            self.note(event, node, error)
+            return False
+        return True
+
+    def note(self, event: str, node: str, exc: Exception) -> None:
+        exc.add_note(f"raised in {event}" + (f" for {node}" if node else ""))
+        self.errors.append(exc)
+
+
+class Pump:
+    """The queue of one target's events and the coroutine that works it off.
+
+    Args:
+        listener: whom to deliver to.
+        nodes: the target's nodes; with several, each event is delivered for each.
+        output_done: called when all output is delivered, before ``ev_hup`` and ``ev_end``.
+    """
+
+    __slots__ = (
+        "_listener",
+        "_mute",
+        "_nodes",
+        "_output_done",
+        "_pending",
+        "_queue",
+        "_read_all",
+        "_results",
+        "_source",
+        "_source_paused",
+        "_splitters",
+        "_wake",
+    )
+
+    def __init__(self, listener: Listener, nodes: tuple[str, ...], output_done: Callable[[], None]) -> None:
+        self._listener = listener
+        self._nodes = nodes
+        self._output_done = output_done
+        self._queue: deque[tuple[str, bytes] | None] = deque()  # None: the command has started
+        self._pending = 0  # bytes in the queue
+        self._mute = False  # a hook has raised for this target: no more events but ev_end
+        self._read_all = False
+        self._results: Sequence[NodeResult] | None = None
+        self._splitters: dict[str, LineSplitter] = {}
+        self._source: Source | None = None
+        self._source_paused = False
+        self._wake = asyncio.Event()
+
+    # -- the worker's side ------------------------------------------------------------------
+
+    def started(self, source: Source | None) -> None:
+        """The command runs; its output can be paused through ``source``."""
+        self._source = source
+        self._queue.append(None)
+        self._wake.set()
+
+    def data(self, stream: str, chunk: bytes) -> None:
+        """Output that somebody wants as lines."""
+        if self._mute or self._read_all or not self._listener.hooks.wants_output:
+            return
+        self._queue.append((stream, chunk))
+        self._pending += len(chunk)
+        self._wake.set()
+        if self._pending > HIGH_WATER and not self._source_paused and self._source is not None:
+            self._source_paused = True
+            self._listener.paused += 1
+            self._source.pause_reading()
+
+    def end(self, results: Sequence[NodeResult]) -> None:
+        """The target is over, one result for each of its nodes."""
+        self._source = None
+        self._results = results
+        self._wake.set()
+
+    # -- the handler's side -----------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Deliver all but ``ev_end``, until the target is over."""
+        while self._results is None or self._queue:
+            while self._queue:
+                await self._deliver(self._queue.popleft())
+            await self._more()
+        for stream, splitter in self._splitters.items():
+            await self._lines(stream, splitter.flush())
+        self._all_read()
+        hup = self._listener.hooks.hup
+        if hup is not None:
+            for result in self._results:
+                if result.rc is not None:
+                    await self._call("ev_hup", result.node, hup, self._worker, result.node, result.rc)
+
+    async def over(self) -> None:
+        """Wait until the target is over, dropping what :meth:`run`, cut short, left."""
+        self._all_read()
+        while self._results is None:
+            await self._more()
+
+    async def finish(self) -> None:
+        """Deliver ``ev_end``, which comes whatever happened before."""
+        assert self._results is not None
+        end = self._listener.hooks.end
+        if end is not None:
+            for result in self._results:
+                await self._listener.call("ev_end", result.node, end, self._worker, result.node, result)
+
+    async def _more(self) -> None:
+        """Wait for the worker's side to have something new."""
+        if self._results is None:
+            self._wake.clear()
+            await self._wake.wait()
+
+    def _all_read(self) -> None:
+        """No output waits any more, and none is wanted: say so, once."""
+        if not self._read_all:
+            self._read_all = True
+            self._drop()
+            self._output_done()
+
+    def _drop(self) -> None:
+        self._queue.clear()
+        if self._source_paused:
+            self._source_paused = False
+            if self._source is not None:
+                self._source.resume_reading()
+
+    @property
+    def _worker(self) -> Worker:
+        return self._listener.worker
+
+    async def _deliver(self, item: tuple[str, bytes] | None) -> None:
+        if item is None:
+            await self._listener.start()
+            pickup = self._listener.hooks.pickup
+            if pickup is not None:
+                for node in self._nodes:
+                    await self._call("ev_pickup", node, pickup, self._worker, node)
+            return
+        stream, chunk = item
+        splitter = self._splitters.get(stream)
+        if splitter is None:
+            splitter = self._splitters[stream] = LineSplitter()
+        await self._lines(stream, splitter.feed(chunk))
+        self._pending -= len(chunk)
+        if self._source_paused and self._pending <= LOW_WATER:
+            self._source_paused = False
+            if self._source is not None:
+                self._source.resume_reading()
+
+    async def _lines(self, stream: str, lines: list[bytes]) -> None:
+        if not lines or self._mute:
+            return
+        hooks = self._listener.hooks
+        for node in self._nodes:
+            if hooks.lines is not None:
+                await self._call("ev_read", node, hooks.lines, self._worker, node, stream, lines)
+            elif hooks.read is not None:
+                await self._call("ev_read", node, self._read, node, stream, lines)
+
+    async def _read(self, node: str, stream: str, lines: list[bytes]) -> None:
+        """Hand over lines; the loop gets its turn at least every ``_SLICE`` seconds."""
+        read = self._listener.hooks.read
+        assert read is not None
+        worker = self._worker
+        clock = asyncio.get_running_loop().time
+        until = clock() + _SLICE
+        for start in range(0, len(lines), _CLOCK_EVERY):
+            for line in lines[start : start + _CLOCK_EVERY]:
+                outcome = read(worker, node, stream, line)
+                if outcome is not None and isawaitable(outcome):
+                    await outcome
+            if clock() >= until:
+                await asyncio.sleep(0)
+                until = clock() + _SLICE
+
+    async def _call(self, event: str, node: str, hook: Hook, *args: object) -> None:
+        """Call a hook, unless one has raised for this target before."""
+        if not self._mute and not await self._listener.call(event, node, hook, *args):
+            self._mute = True
+            self._drop()

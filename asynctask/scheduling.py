@@ -1,0 +1,493 @@
+"""One run of a task: which target starts when, how it is stopped, how its end is recorded.
+
+Decisions are plain functions without ``await``; the coroutines around them do the waiting. Every
+target goes through :meth:`Run._record` exactly once, on every path.
+
+Targets run shielded from outside cancellation: the run itself hears it and stops them in
+order, each with its outcome, its last output and a bounded time to end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+
+import anyio
+from anyio.abc import TaskGroup
+
+from asynctask.errors import (
+    AuthenticationError,
+    ConnectionRefusedByNodeError,
+    HostKeyError,
+    NoCapacityError,
+    NodeError,
+    SpawnError,
+)
+from asynctask.events import Hook, Hooks
+from asynctask.outcome import Ended, NodeResult, Outcome, Times
+from asynctask.pump import Listener, Pump
+from asynctask.results import Result
+from asynctask.waiting import wait_out
+from asynctask.workers.base import Source, Worker
+from asynctask.workers.resources import Resources
+
+__all__ = ("Run", "RunStatistics")
+
+#: How many targets start in one turn of the loop. Starting a process takes about half a
+#: millisecond, and others want their turn.
+_STARTS_A_TURN = 8
+#: How long handlers may go on, beyond the grace, once the run is being stopped, in seconds.
+_LAST_WORDS = 1.0
+#: How many handlers hear at once that their target never started.
+_NEVER_STARTED_AT_ONCE = 32
+
+_OUTCOME_OF: Sequence[tuple[type[NodeError], Outcome]] = (
+    (ConnectionRefusedByNodeError, Outcome.REFUSED),
+    (AuthenticationError, Outcome.AUTH_FAILED),
+    (HostKeyError, Outcome.HOST_KEY),
+    (SpawnError, Outcome.SPAWN_FAILED),
+    (NoCapacityError, Outcome.SPAWN_FAILED),
+    (NodeError, Outcome.UNREACHABLE),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatistics:
+    """A look at a run."""
+
+    pending: int
+    """Targets whose turn has not come."""
+    active: int
+    """Targets that hold a slot of a fanout."""
+    done: int
+    """Targets whose outcome is known."""
+    paused: int
+    """How often output was paused because a handler was behind."""
+    deferred: int
+    """How often a start was put off for lack of descriptors or processes."""
+
+
+class _Lane:
+    """Targets that share a fanout: the task's, or a worker's own."""
+
+    __slots__ = ("active", "limit", "pending")
+
+    def __init__(self, limit: Callable[[], int]) -> None:
+        self.limit = limit
+        self.pending: deque[_Target] = deque()
+        self.active = 0
+
+
+class _Job:
+    """A worker in a run."""
+
+    __slots__ = ("lane", "left", "listener", "timed_out", "worker")
+
+    def __init__(self, worker: Worker, lane: _Lane, left: int) -> None:
+        self.worker = worker
+        self.lane = lane
+        self.left = left
+        self.timed_out = False
+        self.listener = None if worker.handler is None else Listener(worker, Hooks(worker.handler))
+
+
+class _Target:
+    """One unit of a worker on its way through the run: the sink that the worker reports to."""
+
+    __slots__ = (
+        "began",
+        "connected_at",
+        "expiry",
+        "first_output",
+        "holds_slot",
+        "job",
+        "nodes",
+        "pump",
+        "queued",
+        "rank",
+        "records",
+        "result",
+        "scope",
+        "started_at",
+        "stopped_as",
+        "tried_alone",
+    )
+
+    def __init__(self, job: _Job, nodes: tuple[str, ...], rank: int, result: Result) -> None:
+        self.job = job
+        self.nodes = nodes
+        self.rank = rank
+        self.result = result
+        self.records = result._add_target(nodes, job.worker.gather, job.worker.stderr)
+        self.queued = monotonic()
+        self.began: float | None = None
+        self.connected_at: float | None = None
+        self.started_at: float | None = None
+        self.first_output: float | None = None
+        self.expiry: asyncio.TimerHandle | None = None
+        self.scope: anyio.CancelScope | None = None
+        self.stopped_as: Outcome | None = None
+        self.holds_slot = False
+        self.tried_alone = False
+        self.pump: Pump | None = None
+
+    # The sink: nothing here waits.
+
+    def connected(self) -> None:
+        self.connected_at = monotonic()
+
+    def started(self, source: Source | None = None) -> None:
+        self.started_at = monotonic()
+        timeout = self.job.worker.timeout
+        if timeout is not None:
+            loop = asyncio.get_running_loop()
+            self.expiry = loop.call_later(timeout, self.stop, Outcome.TIMED_OUT)
+        if self.pump is not None:
+            self.pump.started(source)
+
+    def data(self, stream: str, chunk: bytes) -> None:
+        if self.first_output is None:
+            self.first_output = monotonic()
+        record = self.records[0]
+        if stream == "stderr":
+            if record.err is not None:
+                self.result._err.add(record.err, chunk)
+        elif record.out is not None:
+            self.result._out.add(record.out, chunk)
+        if self.pump is not None:
+            self.pump.data(stream, chunk)
+
+    def stop(self, outcome: Outcome) -> None:
+        """Stop what runs; the first reason counts."""
+        if self.stopped_as is None and self.scope is not None:
+            self.stopped_as = outcome
+            self.scope.cancel()
+
+    def times(self) -> Times:
+        return Times(
+            queued=self.queued,
+            began=self.began,
+            connected=self.connected_at,
+            started=self.started_at,
+            first_output=self.first_output,
+            ended=monotonic(),
+        )
+
+
+class Run:
+    """One run of a task's workers.
+
+    Args:
+        fanout: asked whenever a slot may be free, so a change takes effect at once.
+        result: where everything is recorded.
+        resources: what the workers share.
+        on_end: called with the results of each target that is over.
+    """
+
+    def __init__(
+        self,
+        fanout: Callable[[], int],
+        result: Result,
+        resources: Resources,
+        on_end: Callable[[Sequence[NodeResult]], None],
+    ) -> None:
+        self.result = result
+        self._resources = resources
+        self._on_end = on_end
+        self._shared = _Lane(fanout)
+        self._lanes = [self._shared]
+        self._jobs: list[_Job] = []
+        self._open_jobs = 0
+        self._active: dict[_Target, None] = {}
+        self._deliveries: set[anyio.CancelScope] = set()
+        self._worker_errors: list[Exception] = []
+        self._all_over = asyncio.Event()
+        self._all_over.set()
+        self._group: TaskGroup | None = None
+        self._refill: asyncio.Handle | None = None
+        self._stopped_as: Outcome | None = None
+        self._stop_by = math.inf  # when handlers must be done, once the run is being stopped
+        self._ceiling: int | None = None  # of all lanes together, once there was no more room
+        self._done = 0
+        self._deferred = 0
+
+    # -- what the task calls ----------------------------------------------------------------
+
+    def add(self, worker: Worker) -> None:
+        """Take a worker in, before or while running."""
+        lane = self._shared
+        if worker.fanout is not None:
+            lane = _Lane(lambda: worker.fanout or 1)
+            self._lanes.append(lane)
+        units = worker.units
+        job = _Job(worker, lane, len(units))
+        rank = 0
+        for nodes in units:
+            lane.pending.append(_Target(job, nodes, rank, self.result))
+            rank += len(nodes)
+        self._jobs.append(job)
+        self._open_jobs += 1
+        self._all_over.clear()
+        if self._stopped_as is None:
+            self.fill()
+        else:
+            self._drop_pending()
+
+    def stop(self, outcome: Outcome) -> None:
+        """Stop everything: what runs ends as ``outcome``, what waits as never started."""
+        if self._stopped_as is not None:
+            return
+        self._stopped_as = outcome
+        grace = max((target.job.worker.grace.seconds for target in self._active), default=0.0)
+        self._stop_by = anyio.current_time() + grace + _LAST_WORDS
+        for scope in self._deliveries:
+            scope.deadline = self._stop_by
+        for target in list(self._active):
+            target.stop(outcome)
+        self._drop_pending()
+
+    def hurry(self) -> None:
+        """What is being stopped gets no more grace."""
+        for job in self._jobs:
+            job.worker.grace.cut()
+
+    def fill(self) -> None:
+        """Start what may start now, a few a turn of the loop."""
+        if self._group is None or self._refill is not None:
+            return
+        started = 0
+        for lane in self._lanes:
+            while lane.pending and lane.active < lane.limit() and self._has_room():
+                if started == _STARTS_A_TURN:
+                    self._refill = asyncio.get_running_loop().call_soon(self._continue_filling)
+                    return
+                self._begin(self._group, lane.pending.popleft())
+                started += 1
+
+    def statistics(self) -> RunStatistics:
+        """Counters of this run, now."""
+        return RunStatistics(
+            pending=sum(len(lane.pending) for lane in self._lanes),
+            active=self._holding(),
+            done=self._done,
+            paused=sum(job.listener.paused for job in self._jobs if job.listener is not None),
+            deferred=self._deferred,
+        )
+
+    def active_nodes(self) -> list[str]:
+        """The nodes that have begun and are not over, in the order in which they began."""
+        return [node for target in self._active for node in target.nodes]
+
+    def errors(self) -> list[Exception]:
+        """What handlers, and workers against their contract, have raised."""
+        raised = [exc for job in self._jobs if job.listener is not None for exc in job.listener.errors]
+        return raised + self._worker_errors
+
+    async def execute(self, timeout: float | None) -> bool:
+        """Run until every worker is closed; whether ``timeout`` seconds were enough.
+
+        Cancelling stops all targets as aborted, waits for them to be gone, which is bounded by
+        their grace, and raises the cancellation again.
+        """
+        in_time = True
+        async with anyio.create_task_group() as group:
+            self._group = group
+            self.fill()
+            try:
+                with anyio.move_on_after(timeout) as limit:
+                    await self._all_over.wait()
+                if limit.cancelled_caught:
+                    in_time = False
+                    self.stop(Outcome.TIMED_OUT)
+                    await self._all_over.wait()
+            except BaseException:
+                self.stop(Outcome.ABORTED)
+                await wait_out(self._all_over)
+                raise
+            finally:
+                self._group = None
+        return in_time
+
+    # -- decisions: no await ----------------------------------------------------------------
+
+    def _continue_filling(self) -> None:
+        self._refill = None
+        self.fill()
+
+    def _holding(self) -> int:
+        return sum(lane.active for lane in self._lanes)
+
+    def _has_room(self) -> bool:
+        return self._ceiling is None or self._holding() < self._ceiling
+
+    def _begin(self, group: TaskGroup, target: _Target) -> None:
+        target.holds_slot = True
+        target.job.lane.active += 1
+        target.began = monotonic()
+        target.scope = anyio.CancelScope(shield=True)
+        self._active[target] = None
+        listener = target.job.listener
+        if listener is not None and listener.hooks.wants_node_events and target.pump is None:
+            target.pump = Pump(listener, target.nodes, lambda: self._free_slot(target))
+            group.start_soon(self._run_pump, target, target.pump)
+        group.start_soon(self._run_target, target)
+
+    def _free_slot(self, target: _Target) -> None:
+        if target.holds_slot:
+            target.holds_slot = False
+            target.job.lane.active -= 1
+            self.fill()
+
+    def _defer(self, target: _Target) -> bool:
+        """Put a target back for lack of room; false if there is nothing left to wait for."""
+        others = self._holding() - 1
+        if target.stopped_as is not None or (others == 0 and target.tried_alone):
+            return False
+        target.tried_alone = others == 0
+        self._ceiling = max(1, others - others // 8)  # leave some room for handlers, too
+        self._deferred += 1
+        del self._active[target]
+        target.job.lane.pending.appendleft(target)
+        self._free_slot(target)
+        return True
+
+    def _drop_pending(self) -> None:
+        """End all targets that have not begun, or were put back."""
+        to_tell: deque[_Target] = deque()
+        for lane in self._lanes:
+            while lane.pending:
+                target = lane.pending.popleft()
+                self._record(target, Ended(Outcome.NEVER_STARTED))
+                listener = target.job.listener
+                if target.pump is not None:  # it was put back; its pump goes on
+                    target.pump.end(self._results(target))
+                elif listener is not None and listener.hooks.end is not None:
+                    target.pump = Pump(listener, target.nodes, _nothing)
+                    target.pump.end(self._results(target))
+                    to_tell.append(target)
+                else:
+                    self._over(target)
+        if to_tell:
+            assert self._group is not None
+            for _ in range(min(len(to_tell), _NEVER_STARTED_AT_ONCE)):
+                self._group.start_soon(self._tell_never_started, to_tell)
+
+    def _record(self, target: _Target, ended: Ended) -> None:
+        """The one place where a target's outcome becomes known."""
+        if target.expiry is not None:
+            target.expiry.cancel()
+        if ended.outcome is Outcome.TIMED_OUT:
+            target.job.timed_out = True
+        times = target.times()
+        for record in target.records:
+            assert record.result is None, f"{record.node} has ended before"
+            record.result = NodeResult(
+                node=record.node,
+                outcome=ended.outcome,
+                rc=ended.rc,
+                signal=ended.signal,
+                error=ended.error,
+                times=times,
+                out=self.result._out_message(record),
+                err=self.result._err_message(record),
+            )
+        self._done += 1
+        self._on_end(self._results(target))
+
+    def _results(self, target: _Target) -> list[NodeResult]:
+        return [record.result for record in target.records if record.result is not None]
+
+    def _over(self, target: _Target) -> None:
+        """All is said about a target; the last one of a worker closes it."""
+        self._active.pop(target, None)
+        job = target.job
+        job.left -= 1
+        if job.left:
+            return
+        if job.listener is not None and job.listener.hooks.close is not None:
+            assert self._group is not None
+            self._group.start_soon(self._close, job, job.listener, job.listener.hooks.close)
+        else:
+            self._closed()
+
+    def _closed(self) -> None:
+        self._open_jobs -= 1
+        if self._open_jobs == 0:
+            self._all_over.set()
+
+    # -- the coroutines around them ---------------------------------------------------------
+
+    async def _run_target(self, target: _Target) -> None:
+        ended = await self._attempt(target)
+        if ended is None:
+            return
+        self._record(target, ended)
+        if target.pump is not None:
+            target.pump.end(self._results(target))
+        else:
+            self._over(target)
+            self._free_slot(target)
+
+    async def _attempt(self, target: _Target) -> Ended | None:
+        """Run a target; how it ended, or ``None`` if it was put back."""
+        worker = target.job.worker
+        assert target.scope is not None
+        try:
+            with target.scope:
+                return await worker.run_target(target.nodes, target.rank, target, self._resources)
+        except NoCapacityError as exc:
+            return None if self._defer(target) else Ended(Outcome.SPAWN_FAILED, error=exc)
+        except NodeError as exc:
+            if target.stopped_as is None:
+                outcome = next(outcome for kind, outcome in _OUTCOME_OF if isinstance(exc, kind))
+                return Ended(outcome, error=exc)
+        except Exception as exc:  # noqa: BLE001 - a worker that breaks its contract
+            exc.add_note(f"raised by the worker for {target.nodes[0]}")
+            self._worker_errors.append(exc)
+            return Ended(Outcome.ABORTED, error=NodeError(target.nodes[0], f"the worker raised {exc!r}"))
+        return Ended(target.stopped_as or Outcome.ABORTED)
+
+    async def _run_pump(self, target: _Target, pump: Pump) -> None:
+        with self._delivery():
+            await pump.run()
+        with anyio.CancelScope(shield=True):
+            await pump.over()
+        with self._delivery(_LAST_WORDS):
+            await pump.finish()
+        self._over(target)
+
+    async def _tell_never_started(self, targets: deque[_Target]) -> None:
+        while targets:
+            target = targets.popleft()
+            with self._delivery():
+                assert target.pump is not None
+                await target.pump.finish()
+            self._over(target)
+
+    async def _close(self, job: _Job, listener: Listener, hook: Hook) -> None:
+        with self._delivery(_LAST_WORDS):
+            await listener.call("ev_close", "", hook, job.worker, job.timed_out)
+        self._closed()
+
+    @contextmanager
+    def _delivery(self, at_least: float = 0.0) -> Iterator[None]:
+        """Handlers at work: unbounded while the run goes on, bounded once it is being stopped.
+
+        What is plain in a handler is done also when the time is up; what waits is cancelled.
+        """
+        until = max(self._stop_by, anyio.current_time() + at_least)
+        with anyio.CancelScope(deadline=until, shield=True) as scope:
+            self._deliveries.add(scope)
+            try:
+                yield
+            finally:
+                self._deliveries.discard(scope)
+
+
+def _nothing() -> None:
+    pass

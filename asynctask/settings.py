@@ -1,0 +1,90 @@
+"""The keywords that ``run``, ``stream``, ``Task`` and ``Task.shell`` have in common."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from asynctask.workers.base import DEFAULT_GRACE, Stdin, Worker
+
+if TYPE_CHECKING:
+    from asynctask.nodes import NodeSet
+    from asynctask.ssh.options import SSHOptions
+
+__all__ = ("DEFAULTS", "LOCAL", "ShellSettings", "WorkerSettings")
+
+#: How many nodes run at once unless told otherwise; ClusterShell's figure.
+DEFAULT_FANOUT = 64
+#: Seconds to connect and log in unless told otherwise; ClusterShell's figure.
+DEFAULT_CONNECT_TIMEOUT = 10.0
+
+
+class _Local(enum.Enum):
+    LOCAL = "local"
+
+    def __repr__(self) -> str:
+        return "LOCAL"
+
+
+#: Stands for *no nodes were named*: the command runs once, on this machine. An empty set of
+#: nodes is something else, and an error.
+LOCAL = _Local.LOCAL
+
+
+class WorkerSettings(TypedDict, total=False):
+    """What a task sets for all its workers and a worker may set for itself.
+
+    Keys:
+        worker: ``"ssh"``, ``"exec"`` or a subclass of :class:`~asynctask.Worker`. Default: ``"ssh"``
+            where nodes are named.
+        handler: hears the events; see :class:`~asynctask.EventHandler`.
+        timeout: seconds for the command on each node, counted from its start there.
+            Default: no limit.
+        connect_timeout: seconds to connect and log in, counted from the node's turn.
+            Default: 10.
+        stderr: keep standard error apart from standard output. Default: no.
+        gather: keep the output for the getters of the result. Default: yes.
+        grace: seconds between TERM and KILL. Default: 3.
+        ssh: how to connect; see :class:`~asynctask.SSHOptions`.
+    """
+
+    worker: str | type[Worker]
+    handler: object
+    timeout: float | None
+    connect_timeout: float | None
+    stderr: bool
+    gather: bool
+    grace: float
+    ssh: SSHOptions | None
+
+
+class ShellSettings(WorkerSettings, total=False):
+    """What a single command can be given besides.
+
+    Keys:
+        nodes: the targets: a node set (``"web[1-9]"``, ``"@db"``), a ``NodeSet``, or an iterable of them.
+            They start in the order given. Left out: the command runs once, on this machine.
+        key: the name of the target if no nodes are named. Default: ``"localhost"``.
+        fanout: how many nodes run at once. Default: they share the task's.
+        stdin: what the command reads: bytes, an async iterable of bytes, or a function that makes
+            one of these for a node. Default: nothing; it finds the end at once.
+        options: more keywords for the worker's class.
+    """
+
+    nodes: str | NodeSet | Iterable[str]
+    key: str
+    fanout: int | None
+    stdin: Stdin
+    options: dict[str, Any]
+
+
+DEFAULTS: WorkerSettings = {
+    "handler": None,
+    "timeout": None,
+    "connect_timeout": DEFAULT_CONNECT_TIMEOUT,
+    "stderr": False,
+    "gather": True,
+    "grace": DEFAULT_GRACE,
+    "ssh": None,
+}
