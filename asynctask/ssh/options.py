@@ -1,0 +1,79 @@
+"""What a caller may say about SSH, beside what the user's own configuration says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from asynctask.errors import SSHConfigError
+
+__all__ = ("HostKeys", "SSHOptions")
+
+HostKeys = Literal["strict", "off"]
+PathLike = str | os.PathLike[str]
+
+_USER_CONFIG = "~/.ssh/config"
+_SYSTEM_CONFIG = "/etc/ssh/ssh_config"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SSHOptions:
+    """How to connect. What is ``None`` comes from the SSH configuration, then from OpenSSH's defaults.
+
+    Raises:
+        SSHConfigError: a value that can never work.
+    """
+
+    config: PathLike | Literal[False] | None = None
+    """The configuration file. ``None``: ``~/.ssh/config``, then ``/etc/ssh/ssh_config``, where they
+    exist. ``False``: none at all. It is parsed once a run."""
+    host_keys: HostKeys | None = None
+    """``"strict"``: a node whose key is not in ``known_hosts`` is not talked to. ``"off"``: any key will do, so
+    anybody in between can listen and take over. ``None``: ``StrictHostKeyChecking`` of the configuration
+    decides; only its ``no`` and ``off`` mean ``"off"``, everything else is strict."""
+    user: str | None = None
+    """The user to log in as."""
+    port: int | None = None
+    """The port to connect to."""
+    identity_files: Sequence[PathLike] | None = None
+    """Private keys to log in with, instead of the configured or default ones. They are loaded once a run."""
+    known_hosts: Sequence[PathLike] | None = None
+    """Files with host keys, instead of the configured or default ones. They are parsed once a run."""
+    agent: bool = True
+    """Whether keys of the running ssh-agent are tried. It is asked once a run."""
+    keepalive: float | None = 15.0
+    """Seconds of silence after which the server is asked whether it is there. After three questions
+    without an answer the connection is lost. ``None``: never ask."""
+
+    def __post_init__(self) -> None:
+        if self.host_keys is not None and self.host_keys not in get_args(HostKeys):
+            choices = ", ".join(map(repr, get_args(HostKeys)))
+            raise SSHConfigError(f"host_keys={self.host_keys!r}: one of {choices}")
+        if self.port is not None and not 0 < self.port < 65536:
+            raise SSHConfigError(f"port={self.port!r}: a number from 1 to 65535")
+        if self.keepalive is not None and not self.keepalive > 0:
+            raise SSHConfigError(f"keepalive={self.keepalive!r}: seconds above 0, or None for never")
+        for name in ("identity_files", "known_hosts"):
+            paths = getattr(self, name)
+            if isinstance(paths, str | os.PathLike):
+                paths = [paths]
+            if paths is not None:
+                object.__setattr__(self, name, tuple(Path(path).expanduser() for path in paths))
+
+    def config_files(self) -> list[Path]:
+        """The configuration files to read, most important first.
+
+        Raises:
+            SSHConfigError: the file that was named does not exist.
+        """
+        if self.config is False:
+            return []
+        if self.config is not None:
+            path = Path(self.config).expanduser()
+            if not path.is_file():
+                raise SSHConfigError(f"SSH configuration {path}: no such file")
+            return [path]
+        return [path for path in (Path(_USER_CONFIG).expanduser(), Path(_SYSTEM_CONFIG)) if path.is_file()]

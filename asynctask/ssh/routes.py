@@ -1,0 +1,204 @@
+"""Where a node is and how to get in, as the options and the user's configuration say."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+
+from asynctask.errors import SSHConfigError
+from asynctask.ssh.config import HostSettings, SSHConfig, expand_tokens, standard_tokens
+from asynctask.ssh.hostkeys import KnownHosts, TrustedKeys
+from asynctask.ssh.keys import KeyRing
+from asynctask.ssh.options import SSHOptions
+
+__all__ = ("Route", "Router")
+
+_log = logging.getLogger(__name__)
+
+_DEFAULT_PORT = 22
+_KNOWN_HOSTS = {
+    "userknownhostsfile": ("~/.ssh/known_hosts", "~/.ssh/known_hosts2"),
+    "globalknownhostsfile": ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"),
+}
+#: AES-GCM first: it saves a short connection 0.5 ms against chacha20-poly1305.
+_CIPHERS = (
+    "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,"
+    "aes256-ctr,aes192-ctr,aes128-ctr"
+).split(",")
+#: OpenSSH's keyword for each list of algorithms of asyncssh.
+_ALGORITHMS = {
+    "ciphers": "encryption_algs",
+    "kexalgorithms": "kex_algs",
+    "macs": "mac_algs",
+    "hostkeyalgorithms": "server_host_key_algs",
+    "pubkeyacceptedalgorithms": "signature_algs",
+}
+#: Receive window of a channel: what a node may have sent and nobody taken, in bytes.
+_WINDOW = 256 * 1024
+_KEEPALIVE_COUNT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How to reach one node."""
+
+    node: str
+    host: str
+    port: int
+    user: str
+    alias: str | None
+    known_hosts: KnownHosts
+    trusted: TrustedKeys | None
+    """The host keys to accept; ``None`` for any."""
+    keys: Sequence[asyncssh.SSHKeyPair]
+    options: asyncssh.SSHClientConnectionOptions
+    """asyncssh's options, shared by all nodes alike: copied for a connection, never changed."""
+
+
+class Router:
+    """Finds routes. Files, keys and options are read or built once for all nodes that share them."""
+
+    def __init__(self, options: SSHOptions, config: SSHConfig, keys: KeyRing) -> None:
+        self._options = options
+        self._config = config
+        self._keys = keys
+        self._known_hosts: dict[tuple[Path, ...], KnownHosts] = {}
+        self._key_sets: dict[Hashable, list[asyncssh.SSHKeyPair]] = {}
+        self._option_sets: dict[Hashable, asyncssh.SSHClientConnectionOptions] = {}
+
+    def route(self, node: str) -> Route:
+        """The route to a node.
+
+        Raises:
+            SSHConfigError: the configuration cannot be followed for this node.
+        """
+        settings = self._config.lookup(node, self._options.user)
+        blocker = settings.cannot_honour
+        if blocker is not None:
+            raise SSHConfigError(
+                f"the SSH configuration asks for {blocker} {settings.get(blocker)}, which is not supported yet"
+            )
+        host = settings.get("hostname") or node
+        port = self._options.port or settings.number("port") or _DEFAULT_PORT
+        user = self._options.user or settings.get("user") or self._config.local_user
+        alias = settings.get("hostkeyalias")
+        paths = _Paths(settings, node, host, port, user, self._config.local_user)
+        known_hosts = self._known_hosts_of(paths)
+        strict = self._is_strict(settings)
+        return Route(
+            node=node,
+            host=host,
+            port=port,
+            user=user,
+            alias=alias,
+            known_hosts=known_hosts,
+            trusted=known_hosts.trusted(node if host == node else host, port, alias) if strict else None,
+            keys=self._keys_of(settings, paths),
+            options=self._options_of(settings, user),
+        )
+
+    def _is_strict(self, settings: HostSettings) -> bool:
+        if self._options.host_keys is not None:
+            return self._options.host_keys == "strict"
+        return (settings.get("stricthostkeychecking") or "ask").lower() not in ("no", "off")
+
+    def _known_hosts_of(self, paths: _Paths) -> KnownHosts:
+        files: tuple[Path, ...]
+        if self._options.known_hosts is not None:
+            files = tuple(map(Path, self._options.known_hosts))
+        else:
+            files = tuple(
+                path for keyword, default in _KNOWN_HOSTS.items() for path in paths.listed(keyword, default)
+            )
+        found = self._known_hosts.get(files)
+        if found is None:
+            found = self._known_hosts[files] = KnownHosts(files)
+        return found
+
+    def _keys_of(self, settings: HostSettings, paths: _Paths) -> list[asyncssh.SSHKeyPair]:
+        files: tuple[Path, ...] | None
+        if self._options.identity_files is not None:
+            files = tuple(map(Path, self._options.identity_files))
+            for path in files:
+                if not path.exists():
+                    raise SSHConfigError(f"private key {path}: no such file")
+        else:
+            files = paths.all("identityfile") or None
+        only_these = settings.flag("identitiesonly", default=False)
+        key = (files, only_these)
+        found = self._key_sets.get(key)
+        if found is None:
+            found = self._key_sets[key] = self._keys.keys(files, agent=self._options.agent, only_these=only_these)
+        return found
+
+    def _options_of(self, settings: HostSettings, user: str) -> asyncssh.SSHClientConnectionOptions:
+        algorithms = {name: settings.get(keyword) for keyword, name in _ALGORITHMS.items()}
+        interval = settings.number("serveraliveinterval") or self._options.keepalive or 0
+        count = settings.number("serveralivecountmax") or _KEEPALIVE_COUNT
+        key = (user, interval, count, *algorithms.values())
+        found = self._option_sets.get(key)
+        if found is None:
+            found = self._option_sets[key] = _build_options(user, interval, count, algorithms)
+        return found
+
+
+class _Paths:
+    """File names in a host's configuration, with their tokens expanded."""
+
+    def __init__(
+        self, settings: HostSettings, node: str, host: str, port: int, user: str, local_user: str
+    ) -> None:
+        self._settings = settings
+        self._about = (node, host, port, user, local_user)
+
+    @cached_property
+    def _tokens(self) -> dict[str, str]:
+        return standard_tokens(*self._about)
+
+    def all(self, keyword: str) -> tuple[Path, ...]:
+        """One file a value; ``none`` is none."""
+        return tuple(self._expand(text) for text in self._settings.get_all(keyword) if text.lower() != "none")
+
+    def listed(self, keyword: str, default: Sequence[str]) -> tuple[Path, ...]:
+        """Several files in one value."""
+        value = self._settings.get(keyword)
+        names = default if value is None else value.split()
+        return tuple(self._expand(name) for name in names if name.lower() != "none")
+
+    def _expand(self, text: str) -> Path:
+        return Path(expand_tokens(text, self._tokens if "%" in text else {}))
+
+
+def _build_options(
+    user: str, keepalive: float, count: int, algorithms: dict[str, str | None]
+) -> asyncssh.SSHClientConnectionOptions:
+    settings: dict[str, Any] = {
+        "config": None,
+        "host": "",
+        "username": user,
+        "client_keys": None,  # set for each connection; None also keeps asyncssh from asking the agent
+        "known_hosts": None,  # likewise
+        "encryption_algs": _CIPHERS,
+        "gss_host": None,
+        "keepalive_interval": keepalive,
+        "keepalive_count_max": count,
+        "login_timeout": 0,  # ours covers all of connecting
+        "encoding": None,
+        "utf8_decode_errors": "replace",
+        "window": _WINDOW,
+    }
+    for name, value in algorithms.items():
+        if value is not None:
+            try:
+                asyncssh.SSHClientConnectionOptions(**{**settings, name: value})
+            except ValueError as exc:
+                _log.warning("SSH configuration: %s; using the default algorithms instead", exc)
+            else:
+                settings[name] = value
+    return asyncssh.SSHClientConnectionOptions(**settings)

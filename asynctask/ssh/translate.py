@@ -1,0 +1,100 @@
+"""What asyncssh and the system raise, in our words: who, what was tried, what to do."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+import asyncssh
+
+from asynctask.errors import (
+    AuthenticationError,
+    ConnectionFailedError,
+    ConnectionRefusedByNodeError,
+    HostKeyError,
+    NoCapacityError,
+    NodeError,
+)
+from asynctask.ssh.routes import Route
+
+__all__ = ("translate",)
+
+
+def translate(route: Route, exc: OSError | asyncssh.Error, locked: Sequence[Path]) -> NodeError:
+    """The error for a connection that did not come about.
+
+    Args:
+        route: how it was tried.
+        exc: what was raised.
+        locked: key files that were left out because they are encrypted.
+    """
+    if isinstance(exc, asyncssh.PermissionDenied):
+        return _login_refused(route, exc, locked)
+    if isinstance(exc, asyncssh.HostKeyNotVerifiable):
+        return _host_key_wrong(route, exc)
+    if isinstance(exc, asyncssh.KeyExchangeFailed):
+        if "host key" in str(exc).lower() and route.trusted is not None and any(route.trusted):
+            return _host_key_wrong(route, exc)
+        return ConnectionFailedError(route.node, f"{_place(route)}: no common algorithm ({exc})")
+    if isinstance(exc, asyncssh.Error):
+        return ConnectionFailedError(
+            route.node,
+            f"{_place(route)} closed the connection before the login ({exc})",
+            "it may be throttling (MaxStartups): lower the fanout",
+        )
+    return _network_error(route, exc)
+
+
+def _network_error(route: Route, exc: OSError) -> NodeError:
+    node = route.node
+    if isinstance(exc, socket.gaierror):
+        return ConnectionFailedError(
+            node, f"unknown host name {route.host} ({exc.strerror})", "check its spelling, DNS or /etc/hosts"
+        )
+    if exc.errno in (errno.EMFILE, errno.ENFILE):
+        return NoCapacityError(node, "no descriptor left for a connection", "raise `ulimit -n` or lower the fanout")
+    if exc.errno == errno.ECONNREFUSED:
+        return ConnectionRefusedByNodeError(
+            node, f"{_place(route)} refused the connection", "is sshd running there, on this port?"
+        )
+    # asyncio joins the errors of several addresses into one text without a number.
+    reason = os.strerror(exc.errno) if exc.errno else str(exc)
+    return ConnectionFailedError(node, f"{_place(route)}: {reason}")
+
+
+def _login_refused(route: Route, exc: Exception, locked: Sequence[Path]) -> AuthenticationError:
+    offered = len(route.keys)
+    if locked:
+        hint = f"{locked[0]} is encrypted and was not tried: add it with ssh-add"
+    elif not offered:
+        hint = "no private key was found: make one with ssh-keygen, or start ssh-agent"
+    else:
+        hint = f"put one of your public keys into authorized_keys there: ssh-copy-id -p {route.port} {route.user}@{route.host}"
+    keys = "1 key" if offered == 1 else f"{offered} keys"
+    return AuthenticationError(route.node, f"login as {route.user} refused, {keys} offered", hint)
+
+
+def _host_key_wrong(route: Route, exc: Exception) -> HostKeyError:
+    if "revoked" in str(exc).lower():
+        return HostKeyError(route.node, "host key is revoked", "do not connect; ask who runs this machine")
+    name = route.alias or (route.host if route.port == 22 else f"[{route.host}]:{route.port}")
+    places = route.known_hosts.places(route.host, route.port, route.alias)
+    if places:
+        return HostKeyError(
+            route.node,
+            f"host key changed; the known one is in {', '.join(places)}",
+            f"if that is right, remove it with ssh-keygen -R '{name}' -f {places[0].rsplit(' line ', 1)[0]}",
+        )
+    files = " or ".join(map(str, route.known_hosts.paths[:1])) or "known_hosts"
+    return HostKeyError(
+        route.node,
+        f"host key unknown: {name} is not in {files}",
+        f"connect once with ssh and compare the key: ssh -p {route.port} {route.user}@{route.host}",
+    )
+
+
+def _place(route: Route) -> str:
+    return f"port {route.port} of {route.host}"
