@@ -28,9 +28,9 @@ __all__ = (
     "GroupError",
     "HandlerErrors",
     "HostKeyError",
+    "NoCapacityError",
     "NodeError",
     "NodeSetError",
-    "NoCapacityError",
     "PlaceholderError",
     "RunFailed",
     "SSHConfigError",
@@ -173,5 +173,5 @@ class HandlerErrors(AsyncTaskError, ExceptionGroup[Exception]):  # noqa: N818 - 
     def __init__(self, message: str, exceptions: Sequence[Exception], result: Result) -> None:
         super().__init__(message, exceptions)
 
-    def derive(self, excs: Sequence[Any], /) -> HandlerErrors:
+    def derive(self, excs: Sequence[Any], /) -> HandlerErrors:  # type: ignore[override]
         return HandlerErrors(self.message, excs, self.result)

@@ -36,9 +36,9 @@ class EventHandler:
         """The command on ``node`` has started."""
 
     def ev_read(self, worker: Worker, node: str, sname: str, msg: bytes) -> Awaitable[None] | None:
-        """``node`` printed the line ``msg`` on ``sname`` (``"stdout"`` or ``"stderr"``).
+        r"""``node`` printed the line ``msg`` on ``sname`` (``"stdout"`` or ``"stderr"``).
 
-        The line comes without its end (``\\n`` or ``\\r\\n``). One that is longer than 1 MiB
+        The line comes without its end (``\n`` or ``\r\n``). One that is longer than 1 MiB
         comes as several :class:`~asynctask.PartialLine` and a last plain piece.
         """
 

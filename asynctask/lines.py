@@ -1,6 +1,6 @@
-"""Byte-exact line splitting with a bound.
+r"""Byte-exact line splitting with a bound.
 
-A line ends with ``\\n`` or ``\\r\\n``; a lone ``\\r`` belongs to its line. A line that grows
+A line ends with ``\n`` or ``\r\n``; a lone ``\r`` belongs to its line. A line that grows
 beyond the limit is delivered in pieces of :class:`PartialLine`, so nothing is dropped and
 memory stays bounded.
 """

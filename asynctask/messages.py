@@ -74,7 +74,7 @@ class Message:
         return parts[0] if len(parts) == 1 else b"".join(reversed(parts))
 
     def lines(self) -> list[bytes]:
-        """The lines, without their ends (``\\n`` or ``\\r\\n``)."""
+        r"""The lines, without their ends (``\n`` or ``\r\n``)."""
         return split_lines(self.raw)
 
     def __bytes__(self) -> bytes:
@@ -191,7 +191,7 @@ def group(messages: Iterable[tuple[K, Message]]) -> list[tuple[Message, list[K]]
     for key, message in messages:
         if not message:
             continue
-        place = message._place()  # noqa: SLF001 - same module
+        place = message._place()
         entry = groups.get(place)
         if entry is None:
             groups[place] = (message, [key])

@@ -130,7 +130,7 @@ class NodeResult:
         return bytes(self.out).decode(errors="replace")
 
     def describe(self) -> str:
-        """How it ended in a few words: ``failed with exit code 3``, ``killed by SIGKILL``, …"""
+        """How it ended, in a few words: ``failed with exit code 3``, ``killed by SIGKILL``, and so on."""
         if self.outcome is Outcome.FAILED:
             return f"failed with exit code {self.rc}"
         if self.outcome is Outcome.SIGNALLED and self.signal is not None:

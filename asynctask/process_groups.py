@@ -28,7 +28,7 @@ class ProcessGroups:
 
     async def wait_gone(self, group: int) -> None:
         """Wait until the group has no living member. Its leader must have been reaped."""
-        while _exists(group) and await self._has_members(group):
+        while _exists(group) and await self._has_members(group):  # noqa: ASYNC110 - no event tells of it
             await asyncio.sleep(_INTERVAL)
 
     async def aclose(self) -> None:

@@ -22,7 +22,7 @@ import anyio
 from asynctask.process_groups import ProcessGroups
 from asynctask.waiting import Grace
 
-__all__ = ("KillLadder", "LocalProcess", "StdinPipe", "kill_group", "spawn")
+__all__ = ("KillLadder", "LocalProcess", "Spawner", "StdinPipe", "kill_group")
 
 #: How long the pipes may stay open after the exit because something else holds them, seconds.
 PIPE_GRACE = 0.5
@@ -33,30 +33,117 @@ _READ_SIZE = 65536
 _PIPE_CAPACITY = 1 << 20  # the most that an unprivileged pipe holds: fs.pipe-max-size
 _POLL_FIRST, _POLL_LAST = 0.001, 0.05
 _LOST_STATUS = 255 << 8
+#: Between one and two of these, in seconds, a process may live before its exit is watched for. Most
+#: are over by then: their output ends, and asking for their status then costs one system call.
+_YOUTH = 0.05
 
 Receive = Callable[[str, bytes], None]
 
 
+class Spawner:
+    """Starts processes and holds what they share. Its processes are closed before it is."""
+
+    def __init__(self) -> None:
+        self.groups = ProcessGroups()
+        self._devnull = -1
+        self._young: dict[LocalProcess, None] = {}
+        self._newborn: dict[LocalProcess, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def spawn(
+        self, argv: Sequence[str], receive: Receive, *, separate_stderr: bool = False, stdin: bool = False
+    ) -> LocalProcess:
+        """Start a process; its output goes to ``receive(stream, chunk)`` as it comes.
+
+        Args:
+            argv: the program and its arguments; no shell.
+            receive: called on the loop with ``"stdout"`` or ``"stderr"`` and some bytes.
+            separate_stderr: else standard error is part of standard output.
+            stdin: give it a pipe, to be written through ``process.stdin``; else it reads nothing
+                and finds the end at once.
+
+        Raises:
+            OSError: it could not be started; nothing is left open.
+        """
+        ours: list[int] = []
+        theirs: list[int] = []
+        try:
+            _pipe(ours, theirs)
+            if separate_stderr:
+                _pipe(ours, theirs)
+            if stdin:
+                _pipe(theirs, ours)
+                os.set_blocking(ours[-1], False)
+            elif self._devnull < 0:
+                self._devnull = os.open(os.devnull, os.O_RDONLY)
+            popen = subprocess.Popen(  # noqa: S603 - an argument list, no shell
+                argv,
+                stdin=theirs[-1] if stdin else self._devnull,
+                stdout=theirs[0],
+                stderr=theirs[1] if separate_stderr else theirs[0],
+                start_new_session=True,
+            )
+        except BaseException:
+            for fd in ours:
+                os.close(fd)
+            raise
+        finally:
+            for fd in theirs:
+                os.close(fd)
+        process = LocalProcess(popen, receive, self)
+        process._read_from(ours[0], "stdout")
+        if separate_stderr:
+            process._read_from(ours[1], "stderr")
+        if stdin:
+            process.stdin = StdinPipe(ours[-1])
+        self._newborn[process] = None
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_YOUTH, self._grow_up)
+        return process
+
+    def _grow_up(self) -> None:
+        """Watch those that have outlived their youth."""
+        grown, self._young, self._newborn = self._young, self._newborn, {}
+        for process in grown:
+            process._watch_exit()
+        busy = self._young or self._newborn
+        self._timer = asyncio.get_running_loop().call_later(_YOUTH, self._grow_up) if busy else None
+
+    def _forget(self, process: LocalProcess) -> None:
+        self._young.pop(process, None)
+        self._newborn.pop(process, None)
+
+    async def aclose(self) -> None:
+        """Let go of what was shared."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._devnull >= 0:
+            os.close(self._devnull)
+            self._devnull = -1
+
+
 class LocalProcess:
-    """A process with a group of its own. Made by :func:`spawn`.
+    """A process with a group of its own. Made by :meth:`Spawner.spawn`.
 
     It is over when it has exited *and* its output has ended. When something that it left
     behind holds the output open, it is over ``PIPE_GRACE`` after the exit; what the process
     itself wrote is delivered also then.
     """
 
-    def __init__(self, popen: subprocess.Popen[bytes], receive: Receive, groups: ProcessGroups) -> None:
+    def __init__(self, popen: subprocess.Popen[bytes], receive: Receive, spawner: Spawner) -> None:
         self._popen = popen
+        self._spawner = spawner
         self._receive = receive
         self._loop = asyncio.get_running_loop()
-        self._exit = asyncio.Event()
         self._over = asyncio.Event()
+        self._exit: asyncio.Event | None = None  # made when somebody waits for the exit alone
         self._readers: dict[int, str] = {}
         self._paused = False
         self._pidfd = -1
+        self._watching = False
         self._timer: asyncio.TimerHandle | None = None  # polls before the exit, hangs up after it
         self.pid = popen.pid
-        self.groups = groups
         self.returncode: int | None = None
         self.stdin: StdinPipe | None = None
 
@@ -75,6 +162,14 @@ class LocalProcess:
             self._receive(stream, chunk)
         else:
             self._close_output(fd)
+            self._ask_exit()
+
+    def _ask_exit(self) -> None:
+        """Its output has ended: nearly always it has exited as well."""
+        if not self._readers and self.returncode is None:
+            self._reap()
+            self._watch_exit()
+        else:
             self._settle()
 
     def _close_output(self, fd: int) -> None:
@@ -100,6 +195,11 @@ class LocalProcess:
     # -- exit -----------------------------------------------------------------------------
 
     def _watch_exit(self) -> None:
+        """Be told of the exit, from now on."""
+        if self.returncode is not None or self._watching:
+            return
+        self._watching = True
+        self._spawner._forget(self)
         try:
             self._pidfd = os.pidfd_open(self.pid)
         except (AttributeError, OSError):  # not Linux, an old kernel, or no descriptor left
@@ -114,6 +214,7 @@ class LocalProcess:
             self._timer = self._loop.call_later(delay, self._poll, min(delay * 2, _POLL_LAST))
 
     def _reap(self) -> None:
+        """Take the exit status, if there is one."""
         try:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
         except ChildProcessError:  # somebody else in this program reaped it: the status is lost
@@ -121,10 +222,13 @@ class LocalProcess:
         if pid:
             self._stop_watching()
             self.returncode = self._popen.returncode = os.waitstatus_to_exitcode(status)
-            self._exit.set()
+            if self._exit is not None:
+                self._exit.set()
             self._settle()
 
     def _stop_watching(self) -> None:
+        self._watching = True
+        self._spawner._forget(self)
         if self._pidfd >= 0:
             self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
@@ -154,6 +258,7 @@ class LocalProcess:
         """Take what is in the pipes now and close them."""
         for fd, stream in list(self._readers.items()):
             left = _PIPE_CAPACITY
+            os.set_blocking(fd, False)
             with suppress(BlockingIOError):
                 while left > 0 and (chunk := os.read(fd, _READ_SIZE)):
                     self._receive(stream, chunk)
@@ -172,7 +277,16 @@ class LocalProcess:
 
     async def wait_exit(self) -> None:
         """Wait until it has exited, whatever becomes of its output."""
-        await self._exit.wait()
+        if self.returncode is None:
+            if self._exit is None:
+                self._exit = asyncio.Event()
+            self._watch_exit()
+            await self._exit.wait()
+
+    async def wait_group_gone(self) -> None:
+        """Wait until it has exited and its group has no other living member."""
+        await self.wait_exit()
+        await self._spawner.groups.wait_gone(self.pid)
 
     def signal_group(self, number: int) -> bool:
         """Send a signal to the whole group; whether anybody was there to get it.
@@ -250,69 +364,13 @@ async def kill_group(process: LocalProcess, grace: Grace) -> None:
         process.signal_group(signal.SIGCONT)
         gone = False
         with grace.period():
-            await process.wait_exit()
-            await process.groups.wait_gone(process.pid)
+            await process.wait_group_gone()
             gone = True
         if gone:
             return
         process.signal_group(signal.SIGKILL)
     with anyio.move_on_after(KILL_WAIT):
         await process.wait_exit()
-
-
-def spawn(
-    argv: Sequence[str],
-    receive: Receive,
-    *,
-    separate_stderr: bool = False,
-    stdin: bool = False,
-    groups: ProcessGroups | None = None,
-) -> LocalProcess:
-    """Start a process; its output goes to ``receive(stream, chunk)`` as it comes.
-
-    Args:
-        argv: the program and its arguments; no shell.
-        receive: called on the loop with ``"stdout"`` or ``"stderr"`` and some bytes.
-        separate_stderr: else standard error is part of standard output.
-        stdin: give it a pipe, to be written through ``process.stdin``; else it reads nothing
-            and finds the end at once.
-        groups: shared by processes that may have to be ended together.
-
-    Raises:
-        OSError: it could not be started; nothing is left open.
-    """
-    ours: list[int] = []
-    theirs: list[int] = []
-    try:
-        _pipe(ours, theirs)
-        if separate_stderr:
-            _pipe(ours, theirs)
-        if stdin:
-            _pipe(theirs, ours)
-        for fd in ours:
-            os.set_blocking(fd, False)
-        popen = subprocess.Popen(  # noqa: S603 - an argument list, no shell
-            argv,
-            stdin=theirs[-1] if stdin else subprocess.DEVNULL,
-            stdout=theirs[0],
-            stderr=theirs[1] if separate_stderr else subprocess.STDOUT,
-            start_new_session=True,
-        )
-    except BaseException:
-        for fd in ours:
-            os.close(fd)
-        raise
-    finally:
-        for fd in theirs:
-            os.close(fd)
-    process = LocalProcess(popen, receive, groups or ProcessGroups())
-    process._read_from(ours[0], "stdout")
-    if separate_stderr:
-        process._read_from(ours[1], "stderr")
-    if stdin:
-        process.stdin = StdinPipe(ours[-1])
-    process._watch_exit()
-    return process
 
 
 def _pipe(readers: list[int], writers: list[int]) -> None:

@@ -29,6 +29,7 @@ _SLICE = 0.01
 #: How many lines are handed over between two looks at the clock.
 _CLOCK_EVERY = 8
 
+
 class Listener:
     """A worker's handler in one run: its hooks, and what its targets share."""
 
@@ -56,7 +57,7 @@ class Listener:
         """Call a hook; an exception is kept with a note of where. Whether all went well."""
         try:
             await call(hook, *args)
-        except Exception as exc:  # noqa: BLE001 - a handler may raise anything
+        except Exception as exc:
             self.note(event, node, exc)
             return False
         except asyncio.CancelledError as exc:
@@ -85,6 +86,7 @@ class Pump:
     """
 
     __slots__ = (
+        "_finished",
         "_listener",
         "_mute",
         "_nodes",
@@ -107,6 +109,7 @@ class Pump:
         self._pending = 0  # bytes in the queue
         self._mute = False  # a hook has raised for this target: no more events but ev_end
         self._read_all = False
+        self._finished = False
         self._results: Sequence[NodeResult] | None = None
         self._splitters: dict[str, LineSplitter] = {}
         self._source: Source | None = None
@@ -163,10 +166,11 @@ class Pump:
             await self._more()
 
     async def finish(self) -> None:
-        """Deliver ``ev_end``, which comes whatever happened before."""
+        """Deliver ``ev_end``, which comes whatever happened before; once, and not again if cut short."""
         assert self._results is not None
         end = self._listener.hooks.end
-        if end is not None:
+        if end is not None and not self._finished:
+            self._finished = True
             for result in self._results:
                 await self._listener.call("ev_end", result.node, end, self._worker, result.node, result)
 

@@ -192,7 +192,9 @@ class Result(Getters, Mapping[str, NodeResult]):
 
     def _ended(self, match_keys: Collection[str] | None = None) -> Iterator[NodeResult]:
         wanted = _matcher(match_keys)
-        return (r.result for r in self._records if r.result is not None and (wanted is None or r.node in wanted))
+        return (
+            r.result for r in self._records if r.result is not None and (wanted is None or r.node in wanted)
+        )
 
     def _groups(
         self, message: _MessageOf, match_keys: Collection[str] | None
@@ -209,8 +211,6 @@ class Result(Getters, Mapping[str, NodeResult]):
 
     def _err_message(self, record: Record) -> Message:
         return EMPTY if record.err is None else self._err.message(record.err)
-
-
 
 
 def _matcher(match_keys: Collection[str] | None) -> Collection[str] | None:

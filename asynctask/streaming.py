@@ -10,7 +10,7 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from asynctask.results import Result
-from asynctask.settings import DEFAULT_FANOUT, ShellSettings
+from asynctask.settings import ShellSettings
 from asynctask.task import Task
 from asynctask.workers.base import Worker
 
@@ -40,15 +40,16 @@ class OutputStream(AsyncIterator[Line]):
     the block earlier stops the nodes. Cancelling ``__anext__`` loses no line.
     """
 
-    def __init__(self, command: str, fanout: int, deadline: float | None, settings: ShellSettings) -> None:
-        self._task = Task(fanout=fanout)
+    def __init__(self, command: str, deadline: float | None, settings: ShellSettings) -> None:
+        self._task = Task(gather=False)
         self._deadline = deadline
         send, receive = anyio.create_memory_object_stream[Iterator[Line]](_CHUNKS)
         self._send: MemoryObjectSendStream[Iterator[Line]] = send
         self._receive: MemoryObjectReceiveStream[Iterator[Line]] = receive
         self._lines: Iterator[Line] = iter(())
         try:
-            self._task.shell(command, **{"gather": False, **settings, "handler": _Feed(send)})
+            settings["handler"] = _Feed(send)
+            self._task.shell(command, **settings)
         except BaseException:
             self._close()
             raise
@@ -97,7 +98,6 @@ class OutputStream(AsyncIterator[Line]):
 def stream(
     command: str,
     *,
-    fanout: int = DEFAULT_FANOUT,
     deadline: float | None = None,
     **settings: Unpack[ShellSettings],
 ) -> OutputStream:
@@ -116,4 +116,4 @@ def stream(
     Raises:
         UsageError: something in it can never work; nothing was run.
     """
-    return OutputStream(command, fanout, deadline, settings)
+    return OutputStream(command, deadline, settings)

@@ -349,7 +349,6 @@ class AsCompleted(AsyncIterator[NodeResult]):
 async def run(
     command: str,
     *,
-    fanout: int = DEFAULT_FANOUT,
     deadline: float | None = None,
     **settings: Unpack[ShellSettings],
 ) -> Result:
@@ -357,7 +356,6 @@ async def run(
 
     Args:
         command: for the shell of each node.
-        fanout: how many nodes run at once.
         deadline: seconds for the whole run; ``timeout=`` is for the command on each node.
         **settings: see :class:`ShellSettings`.
 
@@ -368,6 +366,6 @@ async def run(
 
     Cancelling stops all nodes, waits until they are gone, and raises again.
     """
-    async with Task(fanout=fanout) as task:
+    async with Task() as task:
         task.shell(command, **settings)
         return await task.run(deadline)

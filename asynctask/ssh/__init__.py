@@ -1,0 +1,1 @@
+"""SSH: how to get to a node and run a command there."""

@@ -40,7 +40,9 @@ class KeyRing:
         except (OSError, ValueError, asyncssh.Error) as exc:
             _log.debug("ssh-agent at %s does not answer: %s", path, exc)
 
-    def keys(self, files: Sequence[Path] | None, *, agent: bool, only_these: bool) -> list[asyncssh.SSHKeyPair]:
+    def keys(
+        self, files: Sequence[Path] | None, *, agent: bool, only_these: bool
+    ) -> list[asyncssh.SSHKeyPair]:
         """The keys to offer, the agent's first.
 
         Args:

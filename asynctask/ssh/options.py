@@ -31,8 +31,8 @@ class SSHOptions:
     """The configuration file. ``None``: ``~/.ssh/config``, then ``/etc/ssh/ssh_config``, where they
     exist. ``False``: none at all. It is parsed once a run."""
     host_keys: HostKeys | None = None
-    """``"strict"``: a node whose key is not in ``known_hosts`` is not talked to. ``"off"``: any key will do, so
-    anybody in between can listen and take over. ``None``: ``StrictHostKeyChecking`` of the configuration
+    """``"strict"``: a node whose key is not in ``known_hosts`` is not talked to. ``"off"``: any key will do,
+    so anybody in between can listen and take over. ``None``: ``StrictHostKeyChecking`` of the configuration
     decides; only its ``no`` and ``off`` mean ``"off"``, everything else is strict."""
     user: str | None = None
     """The user to log in as."""

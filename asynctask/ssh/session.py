@@ -68,7 +68,7 @@ class RemoteCommand(asyncssh.SSHClientSession[bytes]):
         self.exit_status = status
         self._exited()
 
-    def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:  # noqa: F811
+    def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:
         self.exit_signal = signal
         self._exited()
 
@@ -175,8 +175,9 @@ async def start(
 
     Cancelling may leave a channel that is being opened: close the connection then.
     """
-    _, session = await connection.create_session(
-        lambda: RemoteCommand(receive, separate_stderr=separate_stderr),
+    session = RemoteCommand(receive, separate_stderr=separate_stderr)
+    await connection.create_session(
+        lambda: session,
         command,
         encoding=None,
         request_pty=False,

@@ -55,7 +55,9 @@ def _network_error(route: Route, exc: OSError) -> NodeError:
             node, f"unknown host name {route.host} ({exc.strerror})", "check its spelling, DNS or /etc/hosts"
         )
     if exc.errno in (errno.EMFILE, errno.ENFILE):
-        return NoCapacityError(node, "no descriptor left for a connection", "raise `ulimit -n` or lower the fanout")
+        return NoCapacityError(
+            node, "no descriptor left for a connection", "raise `ulimit -n` or lower the fanout"
+        )
     if exc.errno == errno.ECONNREFUSED:
         return ConnectionRefusedByNodeError(
             node, f"{_place(route)} refused the connection", "is sshd running there, on this port?"
@@ -72,7 +74,8 @@ def _login_refused(route: Route, exc: Exception, locked: Sequence[Path]) -> Auth
     elif not offered:
         hint = "no private key was found: make one with ssh-keygen, or start ssh-agent"
     else:
-        hint = f"put one of your public keys into authorized_keys there: ssh-copy-id -p {route.port} {route.user}@{route.host}"
+        place = f"-p {route.port} {route.user}@{route.host}"
+        hint = f"put one of your public keys into authorized_keys there: ssh-copy-id {place}"
     keys = "1 key" if offered == 1 else f"{offered} keys"
     return AuthenticationError(route.node, f"login as {route.user} refused, {keys} offered", hint)
 

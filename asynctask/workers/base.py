@@ -26,9 +26,7 @@ DEFAULT_GRACE = 3.0
 
 #: What a command reads: nothing, some bytes, or a stream. A stream for several nodes must be
 #: one that can be read several times, or a function that makes one for a node.
-Stdin: TypeAlias = (
-    bytes | AsyncIterable[bytes] | Callable[[str], bytes | AsyncIterable[bytes] | None] | None
-)
+Stdin: TypeAlias = bytes | AsyncIterable[bytes] | Callable[[str], bytes | AsyncIterable[bytes] | None] | None
 
 
 class Source(Protocol):
@@ -173,4 +171,6 @@ def _check_stdin(stdin: object, nodes: int) -> None:
                 " give bytes, or a function that makes a stream for a node"
             )
     elif not isinstance(stdin, AsyncIterable) and not (callable(stdin) and not inspect.isclass(stdin)):
-        raise UsageError(f"stdin: bytes, an async iterable of bytes or a function of the node, not {stdin!r:.60}")
+        raise UsageError(
+            f"stdin: bytes, an async iterable of bytes or a function of the node, not {stdin!r:.60}"
+        )

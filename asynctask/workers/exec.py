@@ -12,8 +12,7 @@ import anyio
 from asynctask.errors import NoCapacityError, SpawnError
 from asynctask.nodes import Template
 from asynctask.outcome import Ended
-from asynctask.process_groups import ProcessGroups
-from asynctask.processes import KILL_WAIT, KillLadder, LocalProcess, kill_group, spawn
+from asynctask.processes import KILL_WAIT, KillLadder, LocalProcess, Spawner, kill_group
 from asynctask.workers.base import Sink, Worker
 from asynctask.workers.feeding import wait_feeding
 from asynctask.workers.resources import Resources
@@ -60,15 +59,12 @@ class ExecWorker(Worker):
     async def run_target(self, nodes: tuple[str, ...], rank: int, sink: Sink, resources: Resources) -> Ended:
         node = nodes[0]
         data = self.stdin_for(node)
+        spawner = resources.get(Spawner, Spawner)
         template = self._template
         command = self.command if template is None else template.render(node, rank, self.nodes)
         try:
-            process = spawn(
-                ["/bin/sh", "-c", command],
-                sink.data,
-                separate_stderr=self.stderr,
-                stdin=data is not None,
-                groups=resources.get(ProcessGroups, ProcessGroups),
+            process = spawner.spawn(
+                ["/bin/sh", "-c", command], sink.data, separate_stderr=self.stderr, stdin=data is not None
             )
         except OSError as exc:
             kind = NoCapacityError if exc.errno in _NO_CAPACITY else SpawnError

@@ -47,7 +47,7 @@ async def wait_feeding(
                     async for chunk in data:
                         await writer.write(chunk)
             writer.close()
-        except Exception as exc:  # noqa: BLE001 - the stream is the caller's code
+        except Exception as exc:  # the stream is the caller's code
             failure = exc
             group.cancel_scope.cancel()
 

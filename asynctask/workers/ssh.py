@@ -76,8 +76,12 @@ class SSHWorker(Worker):
 
     def _too_slow(self, node: str, connection: asyncssh.SSHClientConnection | None) -> NodeError:
         if connection is None:
-            return ConnectionFailedError(node, f"no login within {self.connect_timeout:g} s", "is it up and reachable?")
-        return ConnectionFailedError(node, f"logged in, but the command did not start within {self.connect_timeout:g} s")
+            return ConnectionFailedError(
+                node, f"no login within {self.connect_timeout:g} s", "is it up and reachable?"
+            )
+        return ConnectionFailedError(
+            node, f"logged in, but the command did not start within {self.connect_timeout:g} s"
+        )
 
 
 def _ended(node: str, command: RemoteCommand) -> Ended:

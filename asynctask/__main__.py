@@ -1,0 +1,5 @@
+"""``python -m asynctask``."""
+
+from asynctask.cli import main
+
+main()

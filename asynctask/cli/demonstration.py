@@ -1,0 +1,136 @@
+"""What the demo shows."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import signal
+from dataclasses import dataclass
+
+from asynctask.cli.display import show_by_node, show_gathered
+from asynctask.cli.screen import Screen
+from asynctask.cli.summary import failure_lines
+from asynctask.cli.writer import STDOUT
+from asynctask.nodes import fold
+from asynctask.ssh.options import SSHOptions
+from asynctask.task import Task
+from asynctask.testing.cluster import Cluster
+
+__all__ = ("demonstrate",)
+
+_EXIT_INTERRUPTED = 130
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    text: str
+    options: str
+    command: str
+    gather: bool = True
+    timeout: float | None = None
+
+
+def _scenes(nodes: tuple[str, ...]) -> list[_Scene]:
+    odd, broken, slow = nodes[2], nodes[1], nodes[-1]
+    return [
+        _Scene("Each line as it comes, with its node in front:", "", "hostname", gather=False),
+        _Scene(
+            "-b shows the same output once, with all who printed it. One node is odd:",
+            "-b",
+            f'test "$(hostname)" = {odd} && echo version 1.9 || echo version 2.0',
+        ),
+        _Scene(
+            "A node where the command fails is named, with its exit code; the others are not held up:",
+            "-b",
+            f'test "$(hostname)" != {broken} || {{ echo disk is full; exit 3; }}; echo done',
+        ),
+        _Scene(
+            "-u limits the time. What a slow node printed until then is kept, and its command is gone:",
+            "-b -u 1",
+            f'echo started; test "$(hostname)" != {slow} || sleep 60',
+            timeout=1.0,
+        ),
+    ]
+
+
+async def demonstrate(count: int, keep: bool) -> int:
+    """Start a cluster, run the scenes, and say how to go on; the exit status."""
+    return await _Demonstration().run(count, keep)
+
+
+class _Demonstration:
+    def __init__(self) -> None:
+        self._stop = asyncio.Event()
+        self._screen = Screen(None, self._stop.set)
+        self._task: Task | None = None
+
+    async def run(self, count: int, keep: bool) -> int:
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._interrupted)
+        try:
+            await self._say(f"Starting {count} SSH nodes in this process …")
+            async with Cluster(count) as cluster:
+                for scene in _scenes(cluster.nodes):
+                    if not self._stop.is_set():
+                        await self._play(scene, cluster)
+                if keep and not self._stop.is_set():
+                    await self._say(_how_to_use(cluster))
+                    await self._stop.wait()
+                    return 0
+            if self._stop.is_set():
+                return _EXIT_INTERRUPTED
+            await self._say(_HOW_TO_GO_ON)
+            return 0
+        finally:
+            await self._screen.close()
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def _interrupted(self) -> None:
+        self._stop.set()
+        if self._task is not None:
+            self._task.abort()
+
+    async def _play(self, scene: _Scene, cluster: Cluster) -> None:
+        """Run one scene's command, as ``asynctask run`` would."""
+        words = f"asynctask run -w {shlex.quote(fold(cluster.nodes))} {scene.options}".rstrip()
+        await self._say(f"\n{scene.text}\n\n$ {words} {shlex.quote(scene.command)}")
+        async with Task(ssh=SSHOptions(config=cluster.ssh_config)) as self._task:
+            self._task.shell(scene.command, nodes=cluster.nodes, timeout=scene.timeout)
+            results = (await self._task.run()).all()
+        self._task = None
+        if scene.gather:
+            await show_gathered(self._screen, results, label=True, count=True)
+        else:
+            await show_by_node(self._screen, results, label=True)
+        for line in failure_lines(results, every=True):
+            await self._say(f"asynctask: {line}")
+
+    async def _say(self, text: str) -> None:
+        """On standard output, in order with what the nodes print."""
+        await self._screen.write(STDOUT, text.encode() + b"\n")
+
+
+_HOW_TO_GO_ON = """
+The nodes are gone again. To go on:
+
+  asynctask demo --keep            the same, and the nodes stay for commands of your own
+  asynctask run -w NODES COMMAND   on your own nodes, wherever ssh gets you in
+  asynctask run --help             everything that run can do
+
+and in Python:
+
+  result = await asynctask.run("uname -r", nodes="web[1-100]")
+  for output, nodes in result.iter_buffers():
+      print(asynctask.NodeSet.fromlist(nodes), output)"""
+
+
+def _how_to_use(cluster: Cluster) -> str:
+    nodes = shlex.quote(fold(cluster.nodes))
+    return f"""
+The nodes stay until Ctrl-C. In another terminal:
+
+  asynctask run -F {cluster.ssh_config} -w {nodes} -b uptime
+  ssh -F {cluster.ssh_config} {cluster.nodes[0]} uptime"""

@@ -1,0 +1,115 @@
+"""Writes to standard output and standard error from a thread of its own.
+
+A terminal that is scrolled back or a pipe into a pager may not take anything for minutes. The loop
+must not wait for it: nodes' connections would starve. Who writes much waits in the loop until
+there is room; what is written comes out in order, also between the two streams.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+
+__all__ = ("STDERR", "STDOUT", "Writer")
+
+STDOUT, STDERR = 1, 2
+
+#: Bytes that may wait to be written before a writer has to wait.
+_HIGH_WATER = 1 << 20
+
+
+class Writer:
+    """The two streams.
+
+    Args:
+        on_broken: called on the loop when standard output has no reader any more.
+    """
+
+    def __init__(self, on_broken: Callable[[], None]) -> None:
+        self._on_broken = on_broken
+        self._loop = asyncio.get_running_loop()
+        self._queue: deque[tuple[int, bytes] | None] = deque()
+        self._waiting = 0
+        self._lock = threading.Condition()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._written = asyncio.Event()
+        self._thread: threading.Thread | None = None
+        self.broken = False
+
+    async def write(self, fd: int, data: bytes) -> None:
+        """Write all of ``data``; waits only while too much is waiting already."""
+        self.put(fd, data)
+        if self._waiting > _HIGH_WATER:
+            self._room.clear()
+            await self._room.wait()
+
+    def put(self, fd: int, data: bytes) -> None:
+        """Write all of ``data`` without waiting: for little things."""
+        if not data or (self.broken and fd == STDOUT):
+            return
+        if self._thread is None:
+            # A daemon, so that a reader who never reads cannot keep a program alive that was told to quit.
+            self._thread = threading.Thread(target=self._work, name="asynctask output", daemon=True)
+            self._thread.start()
+        with self._lock:
+            self._queue.append((fd, data))
+            self._waiting += len(data)
+            self._lock.notify()
+
+    async def close(self) -> None:
+        """Wait until all is written, or nobody reads any more."""
+        if self._thread is None:
+            return
+        with self._lock:
+            self._queue.append(None)
+            self._lock.notify()
+        await self._written.wait()
+        self._thread.join()
+
+    # -- in the thread --------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while (item := self._next()) is not None:
+            fd, data = item
+            try:
+                _write_all(fd, data)
+            except OSError:
+                if fd == STDOUT and not self.broken:
+                    self.broken = True
+                    self._tell(self._on_broken)
+            with self._lock:
+                self._waiting -= len(data)
+                low = self._waiting <= _HIGH_WATER // 2
+            if low and not self._room.is_set():
+                self._tell(self._room.set)
+        self._tell(self._written.set)
+
+    def _next(self) -> tuple[int, bytes] | None:
+        """The next thing to write: all that waits for the same stream, in one piece."""
+        with self._lock:
+            while not self._queue:
+                self._lock.wait()
+            first = self._queue.popleft()
+            if first is None:
+                return None
+            fd, data = first
+            more = [data]
+            while self._queue and self._queue[0] is not None and self._queue[0][0] == fd:
+                more.append(self._queue.popleft()[1])  # type: ignore[index]
+            return fd, b"".join(more)
+
+    def _tell(self, callback: Callable[[], object]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            return
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]

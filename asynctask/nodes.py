@@ -1,0 +1,279 @@
+"""Node sets, node groups, targets and the placeholders of commands.
+
+``NodeSet`` is ClusterShell's class, and groups come from the ``groups.conf`` files that
+ClusterShell reads. Both load only when something needs more than plain node names.
+
+A group may be defined by a shell command that prints its nodes. Looking it up then runs that
+command and waits for it, so in a program that must not wait, expand groups in a thread.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from asynctask.errors import EmptyTargetsError, NodeSetError, PlaceholderError
+from asynctask.group_sources import Resolver, explained
+
+if TYPE_CHECKING:
+    from ClusterShell.NodeSet import NodeSet
+
+__all__ = (
+    "NodeSet",
+    "Template",
+    "all_nodes",
+    "count",
+    "expand",
+    "fold",
+    "groups",
+    "memberships",
+    "parse",
+    "regroup",
+)
+
+# One name that means itself: no set operator, range, group or wildcard.
+_PLAIN = re.compile(r"(?!@)[^\s\[\],!&^*?]+")
+_OPERATOR = re.compile(r"[!&^]")
+_BRACKETS_OR_COMMA = re.compile(r"\[[^\]]*\]?|,")
+_MOST_SHOWN = 120  # characters of a node set in a message
+
+
+def __getattr__(name: str) -> Any:
+    if name == "NodeSet":
+        from ClusterShell.NodeSet import NodeSet
+
+        return NodeSet
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+# -- targets --------------------------------------------------------------------------------
+
+
+def expand(nodes: str | NodeSet | Iterable[str] | None, source: str | None = None) -> tuple[str, ...]:
+    """List the targets that ``nodes`` stands for, in the order given.
+
+    Args:
+        nodes: a node set such as ``"web[1-3],@db"``, a ``NodeSet``, or an iterable of them.
+            The parts between commas keep their order; a node that comes twice counts where it
+            came first. A string with ``!``, ``&`` or ``^`` has the order of ``NodeSet``.
+        source: the group source that ``@name`` is looked up in; by default the one that
+            ``groups.conf`` makes the default.
+
+    Raises:
+        EmptyTargetsError: there is no target at all.
+        NodeSetError: a node set cannot be parsed.
+        GroupError: a group or group source is unknown or does not answer.
+    """
+    targets: dict[str, None] = {}
+    for item in _items(nodes):
+        if _is_plain(item):
+            targets[item] = None
+        else:
+            targets.update(dict.fromkeys(_names(item, source)))
+    if not targets:
+        shown = f" ({nodes!r})" if isinstance(nodes, str) and nodes else ""
+        raise EmptyTargetsError(f"the set of targets is empty{shown}: name a node, nothing runs without one")
+    return tuple(targets)
+
+
+def parse(nodes: str | NodeSet | Iterable[str] | None, source: str | None = None) -> NodeSet:
+    """Build the ``NodeSet`` of ``nodes``, which may be empty. Arguments and errors as for :func:`expand`."""
+    from ClusterShell.NodeSet import NodeSet
+
+    resolver = Resolver(source)
+    items = list(_items(nodes))
+    # Several times faster than parsing each: this folds the nodes of every gathered output.
+    found = NodeSet._fromlist1(filter(_is_plain, items), resolver=resolver)
+    for item in itertools.filterfalse(_is_plain, items):
+        found.update(_parse_text(item, resolver) if isinstance(item, str) else item)
+    return found
+
+
+def fold(nodes: str | NodeSet | Iterable[str]) -> str:
+    """Write ``nodes`` as one node set: ``["a1", "a2"]`` becomes ``"a[1-2]"``, nothing becomes ``""``."""
+    return str(parse(nodes))
+
+
+def count(nodes: str | NodeSet | Iterable[str]) -> int:
+    """Tell how many different nodes ``nodes`` has; none is 0, no error."""
+    return len(parse(nodes))
+
+
+def _items(nodes: str | NodeSet | Iterable[str] | None) -> Iterator[str | NodeSet]:
+    if nodes is None:
+        return
+    if isinstance(nodes, str) or _is_nodeset(nodes):
+        yield nodes
+        return
+    if isinstance(nodes, bytes) or not isinstance(nodes, Iterable):
+        raise NodeSetError(f"nodes: a node set or an iterable of node sets is needed, got {nodes!r}")
+    for item in nodes:
+        if not (isinstance(item, str) or _is_nodeset(item)):
+            raise NodeSetError(f"nodes: every item must be a node set, got {item!r}")
+        yield item
+
+
+def _is_nodeset(value: object) -> bool:
+    # Where ClusterShell has not been imported, nothing can be a NodeSet.
+    clustershell = sys.modules.get("ClusterShell.NodeSet")
+    return clustershell is not None and isinstance(value, clustershell.NodeSetBase)
+
+
+def _is_plain(item: str | NodeSet) -> bool:
+    return isinstance(item, str) and _PLAIN.fullmatch(item) is not None
+
+
+def _names(item: str | NodeSet, source: str | None) -> Iterable[str]:
+    """The nodes of one item in the order in which its parts were written."""
+    if not isinstance(item, str):
+        yield from item
+        return
+    text = item.strip()
+    for part in _parts(text):
+        if _is_plain(part):
+            yield part
+        else:
+            yield from _parse_text(part, Resolver(source))
+
+
+def _parts(text: str) -> list[str]:
+    """Split at the commas outside brackets; with another operator the text is one part."""
+    if not text:
+        return []
+    if _OPERATOR.search(text):
+        return [text]
+    commas = [match.start() for match in _BRACKETS_OR_COMMA.finditer(text) if match[0] == ","]
+    starts, ends = [0, *(comma + 1 for comma in commas)], [*commas, len(text)]
+    parts = [text[start:end].strip() for start, end in zip(starts, ends, strict=True)]
+    if not all(parts):
+        raise NodeSetError(f"node set {_short(text)}: a comma has no node on one of its sides")
+    return parts
+
+
+def _parse_text(text: str, resolver: Resolver) -> NodeSet:
+    from ClusterShell.NodeSet import NodeSet
+
+    with explained(f"node set {_short(text)}", resolver):
+        found = NodeSet(text, resolver=resolver)
+    if re.search(r"\s", text.strip()):
+        _refuse_blanks(found)
+    return found
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "…")
+
+
+def _refuse_blanks(nodes: NodeSet) -> None:
+    for node in nodes:
+        if re.search(r"\s", node):
+            raise NodeSetError(f"node {_short(node)} has a blank in its name: separate nodes with commas")
+
+
+# -- groups ---------------------------------------------------------------------------------
+
+
+def groups(source: str | None = None) -> tuple[str, ...]:
+    """List the names of all groups of a source, sorted: ``"@name"``, with ``source`` ``"@source:name"``.
+
+    Raises:
+        GroupError: the source is unknown, does not answer, or has no way to list its groups.
+    """
+    from ClusterShell.NodeSet import grouplist
+
+    resolver = Resolver(source)
+    with explained("the list of groups", resolver):
+        names = grouplist(resolver=resolver)
+    prefix = f"@{source}:" if source else "@"
+    return tuple(sorted(prefix + name for name in names))
+
+
+def all_nodes(source: str | None = None) -> NodeSet:
+    """Build the ``NodeSet`` of every node that a source knows.
+
+    Raises:
+        GroupError: the source is unknown, does not answer, or has no way to list its nodes.
+    """
+    return parse("@*", source)
+
+
+def memberships(
+    nodes: str | NodeSet | Iterable[str], source: str | None = None
+) -> dict[str, tuple[NodeSet, NodeSet]]:
+    """Find the groups that have any of ``nodes``: name to (all nodes of the group, those among ``nodes``)."""
+    found = parse(nodes, source)
+    with explained("the groups of these nodes", Resolver(source)):
+        return dict(sorted(found.groups(source).items()))
+
+
+def regroup(nodes: str | NodeSet | Iterable[str], source: str | None = None) -> str:
+    """Write ``nodes`` with the names of the groups that are in it as a whole, the largest first."""
+    found = parse(nodes, source)
+    with explained("the groups of these nodes", Resolver(source)):
+        return str(found.regroup(source))
+
+
+# -- placeholders ---------------------------------------------------------------------------
+
+_PLACEHOLDER = re.compile(r"%(?:(%)|([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})?")
+_MEANINGS = {"h": "host", "host": "host", "hosts": "hosts", "n": "rank", "rank": "rank"}
+
+
+class Template:
+    """A command with placeholders, parsed once and rendered for each node.
+
+    ``%h`` and ``%host`` stand for the node, ``%n`` and ``%rank`` for its place among the targets
+    from 0, ``%hosts`` for all targets as one node set, ``%%`` for a percent sign. Braces end a
+    name where a letter follows: ``%{host}s``. A name is taken whole: ``%hostname`` is unknown.
+
+    Attributes:
+        has_placeholders: whether the text has any, so that nodes get different commands.
+        needs_all: whether ``%hosts`` occurs. One process then serves all targets, and ``%h`` stands
+            for all of them too.
+
+    Raises:
+        PlaceholderError: a placeholder is unknown. The message does not repeat the command, which
+            may hold a secret.
+    """
+
+    __slots__ = ("_pieces", "has_placeholders", "needs_all")
+
+    def __init__(self, command: str) -> None:
+        # Literal text at even places, what to put between at odd ones.
+        self._pieces = [""]
+        end = 0
+        for match in _PLACEHOLDER.finditer(command):
+            self._pieces[-1] += command[end : match.start()]
+            end = match.end()
+            if match[1]:
+                self._pieces[-1] += "%"
+            else:
+                self._pieces += [_meaning(match), ""]
+        self._pieces[-1] += command[end:]
+        self.has_placeholders = len(self._pieces) > 1
+        self.needs_all = "hosts" in self._pieces[1::2]
+
+    def render(self, node: str, rank: int = 0, nodes: str | NodeSet | Iterable[str] = ()) -> str:
+        """Fill in the placeholders for ``node``; ``nodes``, all targets, matter only with ``needs_all``."""
+        if not self.has_placeholders:
+            return self._pieces[0]
+        values = {"host": node, "rank": str(rank)}
+        if self.needs_all:
+            values["host"] = values["hosts"] = fold(nodes)
+        pieces = self._pieces.copy()
+        pieces[1::2] = [values[meaning] for meaning in pieces[1::2]]
+        return "".join(pieces)
+
+
+def _meaning(match: re.Match[str]) -> str:
+    name = match[2] or match[3]
+    if name in _MEANINGS:
+        return _MEANINGS[name]
+    what = f"unknown placeholder {match[0]}" if name else "a % that starts no placeholder"
+    raise PlaceholderError(
+        f"{what} at character {match.start() + 1} of the command: write %{match[0]} for a literal "
+        f"{match[0]}; the placeholders are %h %host %hosts %n %rank %%"
+    )

@@ -1,0 +1,76 @@
+"""What the nodes of a test cluster did so far and are doing now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+__all__ = ("Census", "ClusterStatistics")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterStatistics:
+    """Counts of a cluster at one moment.
+
+    Attributes:
+        connections: TCP connections accepted since the cluster was opened.
+        open_connections: those of them that are open now.
+        commands: commands started since then, a node.
+        running: commands whose process is alive, or whose channel is open, now.
+    """
+
+    connections: int
+    open_connections: int
+    commands: Mapping[str, int]
+    running: int
+
+
+class Census:
+    """Counts as things happen. ``idle`` is set while nothing is open and nothing runs."""
+
+    def __init__(self, nodes: Iterable[str]) -> None:
+        self._connections = 0
+        self._open_connections = 0
+        self._commands = dict.fromkeys(nodes, 0)
+        self._running = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
+
+    def connection_opened(self) -> None:
+        """A TCP connection was accepted."""
+        self._connections += 1
+        self._open_connections += 1
+        self._settle()
+
+    def connection_closed(self) -> None:
+        """It is gone, with the task that served it."""
+        self._open_connections -= 1
+        self._settle()
+
+    def command_started(self, node: str) -> None:
+        """A command was accepted by a node."""
+        self._commands[node] += 1
+        self._running += 1
+        self._settle()
+
+    def command_ended(self) -> None:
+        """Its process is reaped and its channel closed."""
+        self._running -= 1
+        self._settle()
+
+    def snapshot(self) -> ClusterStatistics:
+        """The counts now."""
+        return ClusterStatistics(
+            connections=self._connections,
+            open_connections=self._open_connections,
+            commands=MappingProxyType(dict(self._commands)),
+            running=self._running,
+        )
+
+    def _settle(self) -> None:
+        if self._open_connections or self._running:
+            self.idle.clear()
+        else:
+            self.idle.set()
