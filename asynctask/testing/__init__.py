@@ -1,7 +1,8 @@
 """Tools to test programs that run commands on nodes.
 
 :class:`Cluster` starts SSH nodes in this process, :class:`Fault` is what can be wrong with one of
-them. ``asynctask.testing.plugin`` offers them to pytest as fixtures.
+them; :class:`SimulatedWorker` runs nodes that are only a :class:`Script`. ``asynctask.testing.plugin``
+offers a cluster and a task to pytest as fixtures.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
     from asynctask.testing.census import ClusterStatistics as ClusterStatistics
     from asynctask.testing.cluster import Cluster as Cluster
     from asynctask.testing.faults import Fault as Fault
+    from asynctask.testing.simulated import Script as Script
+    from asynctask.testing.simulated import SimulatedWorker as SimulatedWorker
 
-__all__ = ("Cluster", "ClusterStatistics", "Fault")
+__all__ = ("Cluster", "ClusterStatistics", "Fault", "Script", "SimulatedWorker")
 
 # The pytest plugin lives in this package and is imported by every run of pytest: so nothing
 # heavy is imported before it is used.
@@ -22,6 +25,8 @@ _HOMES = {
     "Cluster": "asynctask.testing.cluster",
     "ClusterStatistics": "asynctask.testing.census",
     "Fault": "asynctask.testing.faults",
+    "Script": "asynctask.testing.simulated",
+    "SimulatedWorker": "asynctask.testing.simulated",
 }
 
 

@@ -11,15 +11,20 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import anyio
 
-from asynctask.errors import EmptyTargetsError, TaskStateError, UsageError
+from asynctask.errors import TaskStateError, UsageError
+from asynctask.nodes import expand
 from asynctask.testing.census import Census, ClusterStatistics
 from asynctask.testing.clientfiles import ClientFiles, generate_key, write_client_files
 from asynctask.testing.faults import Fault
 from asynctask.testing.loopback import bind_nodes
 from asynctask.testing.node import Access, Node, server_options
+
+if TYPE_CHECKING:
+    from asynctask.nodes import NodeSet
 
 __all__ = ("Cluster",)
 
@@ -59,19 +64,20 @@ class Cluster:
     command costs three. No thread and no task belongs to a node that nobody talks to.
 
     Args:
-        nodes: how many (``node1``, ``node2``, …), or their names as a node set or an iterable.
+        nodes: how many (``node1``, ``node2``, …), or their names: a node set, or an iterable of them.
         faults: what is wrong with which node from the start.
         user: the name that clients log in with; another one is refused.
 
     Raises:
-        UsageError: no nodes, a name twice, a name that no host can have, a fault of an unknown node.
+        EmptyTargetsError: no nodes.
+        UsageError: a name that no host can have, a fault of an unknown node.
         OSError: on entering: no free port, or too few descriptors (``ulimit -n``).
         TaskStateError: entered twice, used while not open, or left in another event loop.
     """
 
     def __init__(
         self,
-        nodes: int | str | Iterable[str] = 8,
+        nodes: int | str | NodeSet | Iterable[str] = 8,
         *,
         faults: Mapping[str, Fault] | None = None,
         user: str = "asynctask",
@@ -232,19 +238,10 @@ class Cluster:
                     await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
 
 
-def _names(nodes: int | str | Iterable[str]) -> tuple[str, ...]:
+def _names(nodes: int | str | NodeSet | Iterable[str]) -> tuple[str, ...]:
     if isinstance(nodes, int):
-        names = tuple(f"node{number}" for number in range(1, nodes + 1))
-    elif isinstance(nodes, str):
-        from asynctask.nodes import NodeSet
-
-        names = tuple(NodeSet(nodes))
-    else:
-        names = tuple(nodes)
-    if not names:
-        raise EmptyTargetsError("a cluster needs at least one node")
-    if len(set(names)) < len(names):
-        raise UsageError("the cluster has a node name twice")
+        nodes = [f"node{number}" for number in range(1, nodes + 1)]
+    names = expand(nodes)
     for name in names:
         if not _NAME.fullmatch(name):
             raise UsageError(f"{name!r} cannot be the name of a node")

@@ -173,7 +173,8 @@ class Command(asyncssh.SSHServerSession[bytes]):
         if task.cancelled() or error is not None:
             self._process_gone = True
         if error is not None and not self._closed:
-            self._channel.write_stderr(f"{self._host.name}: {error}\n".encode())
+            reason = error.strerror if isinstance(error, OSError) else error
+            self._channel.write_stderr(f"{self._host.name}: {reason}\n".encode())
             self._channel.exit(255)
         self._check_over()
 

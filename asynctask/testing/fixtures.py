@@ -17,6 +17,7 @@ import pytest_asyncio
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from asynctask.nodes import NodeSet
     from asynctask.task import Task
     from asynctask.testing.cluster import Cluster
     from asynctask.testing.faults import Fault
@@ -32,7 +33,7 @@ class ClusterFactory(Protocol):
 
     async def __call__(
         self,
-        nodes: int | str | Iterable[str] = 8,
+        nodes: int | str | NodeSet | Iterable[str] = 8,
         *,
         faults: Mapping[str, Fault] | None = None,
         user: str = "asynctask",
@@ -54,7 +55,7 @@ def _factory_fixture(loop_scope: _LoopScope) -> Callable[..., Any]:
 
         async with AsyncExitStack() as clusters:
 
-            async def start(nodes: int | str | Iterable[str] = 8, **options: Any) -> Cluster:
+            async def start(nodes: int | str | NodeSet | Iterable[str] = 8, **options: Any) -> Cluster:
                 return await clusters.enter_async_context(Cluster(nodes, **options))
 
             yield start

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import asyncssh
 
@@ -256,9 +256,8 @@ class _Silence(asyncio.Protocol):
         self.over = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._node.joined(transport)
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is of another class
+        self._node.joined(self._transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._node.left(self._transport)

@@ -258,10 +258,11 @@ def _popen(
 def _call_at_exit(process: subprocess.Popen[bytes], callback: Callable[[int], None]) -> None:
     """Have ``callback`` called on the running loop with the exit code; the process is not reaped yet."""
     loop = asyncio.get_running_loop()
-    if not hasattr(os, "pidfd_open"):
+    try:
+        pidfd = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):  # not Linux, an old kernel, no descriptors left
         threading.Thread(target=_wait_in_thread, args=(process, loop, callback), daemon=True).start()
         return
-    pidfd = os.pidfd_open(process.pid)
 
     def exited() -> None:
         loop.remove_reader(pidfd)
