@@ -4,8 +4,8 @@ This module holds the public names; everything else is behind them. The package 
 and a module imports only from its own floor or a lower one (``tests/test_structure.py``):
 
 0. ``errors``
-1. ``nodes`` ``lines`` ``messages`` ``outcome`` ``events`` ``waiting``
-2. ``processes`` ``ssh``
+1. ``group_sources`` ``nodes`` ``lines`` ``messages`` ``outcome`` ``events`` ``waiting``
+2. ``process_groups`` ``processes`` ``ssh``
 3. ``workers``
 4. ``settings`` ``results`` ``pump`` ``scheduling`` ``background`` ``task`` ``streaming``
 5. ``testing``

@@ -27,6 +27,10 @@ class Background:
     def _done(self, task: asyncio.Task[Result]) -> None:
         self.over.set()
 
+    def done(self) -> bool:
+        """Whether it has ended; :attr:`over` is set one turn of the loop later."""
+        return self._task.done()
+
     def tell(self) -> None:
         """Raise what the finished run raised, once."""
         if not self._told:

@@ -82,6 +82,8 @@ class TaskStateError(AsyncTaskError, RuntimeError):
 class NodeError(AsyncTaskError):
     """What went wrong with one node: data first, text computed.
 
+    A worker that raises it, and none of the more telling kinds below, aborts its node.
+
     Args:
         node: the target it happened to.
         reason: what was tried and what came of it.
@@ -100,7 +102,7 @@ class NodeError(AsyncTaskError):
 
 
 class SpawnError(NodeError):
-    """The local process could not be started. A command that starts and fails is no error."""
+    """The command could not be started. One that starts and fails is no error."""
 
 
 class ConnectionFailedError(NodeError):

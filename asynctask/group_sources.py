@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from asynctask.errors import GroupError, NodeSetError
 
-__all__ = ("Resolver", "explained")
+__all__ = ("Resolver", "explained", "prefer_the_site")
 
 # ClusterShell puts names of groups and nodes into a shell command as they are.
 _SHELL_SAFE = re.compile(r"(?!-)[\w.:@+-]+")
 _MOST_NAMES_SHOWN = 10
+
+
+def prefer_the_site() -> None:
+    """Have the ``groups.conf`` that comes with ClusterShell's wheel count least, not nearly most.
+
+    It holds examples. In a virtual environment it would else win over the site's own file in
+    ``/etc/clustershell``, and ``@compute`` would be nodes that nobody has. No effect once
+    groups have been looked up.
+    """
+    from ClusterShell.NodeSet import DEF_GROUPS_CONFIGS
+
+    examples = f"{sys.prefix}/etc/clustershell/groups.conf"
+    DEF_GROUPS_CONFIGS.sort(key=lambda path: path != examples)
 
 
 class Resolver:
@@ -28,6 +42,7 @@ class Resolver:
     def __init__(self, source: str | None = None) -> None:
         from ClusterShell.NodeSet import std_group_resolver
 
+        prefer_the_site()
         self._resolver = std_group_resolver()
         self._source = source
 

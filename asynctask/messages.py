@@ -36,7 +36,7 @@ class _Branch:
 class Cursor:
     """A writer's place in the tree: the bytes on the way from the root are its message.
 
-    After a split ``branch`` may lie below the cursor's place; :func:`_settle` walks up.
+    After a split ``branch`` may lie below the cursor's place; ``_settle`` walks up.
     """
 
     __slots__ = ("branch", "position")
@@ -135,7 +135,16 @@ EMPTY = Message(_Branch(None, 0, bytearray()), 0)
 
 
 class MsgTree:
-    """Gathers the output of many writers."""
+    r"""Gathers the output of many writers.
+
+    ::
+
+        tree = MsgTree()
+        one, two = tree.cursor(), tree.cursor()
+        tree.add(one, b"hello\n")
+        tree.add(two, b"hello\n")
+        group([("one", tree.message(one)), ("two", tree.message(two))])  # one message, two keys
+    """
 
     __slots__ = ("_root",)
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from asynctask.errors import EmptyTargetsError, NodeSetError, PlaceholderError
-from asynctask.group_sources import Resolver, explained
+from asynctask.group_sources import Resolver, explained, prefer_the_site
 
 if TYPE_CHECKING:
     from ClusterShell.NodeSet import NodeSet
@@ -45,6 +45,7 @@ def __getattr__(name: str) -> Any:
     if name == "NodeSet":
         from ClusterShell.NodeSet import NodeSet
 
+        prefer_the_site()
         return NodeSet
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

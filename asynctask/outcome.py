@@ -32,7 +32,7 @@ class Outcome(enum.Enum):
     HOST_KEY = "host key wrong"
     """The node's host key is unknown or not the one on record."""
     SPAWN_FAILED = "could not spawn"
-    """The process could not be started."""
+    """The command could not be started, here or on the node."""
     ABORTED = "aborted"
     """It was stopped because the caller aborted or cancelled the run."""
     NEVER_STARTED = "never started"
@@ -75,14 +75,17 @@ class Ended:
     """What a worker reports when a target's part is over: the plain data of its end."""
 
     outcome: Outcome
+    """How."""
     rc: int | None = None
+    """The exit status; 128 + signal number for a signal; ``None`` if there is none."""
     signal: int | None = None
+    """The number of the signal that ended the command, if one did."""
     error: NodeError | None = None
-    connected: float | None = None
+    """Why there is no exit status, in words, when there is none."""
 
     @classmethod
     def from_returncode(cls, rc: int) -> Ended:
-        """From an exit status: negative is a signal, as :mod:`subprocess` has it."""
+        """From an exit status: negative is a signal, as ``subprocess`` has it."""
         if rc < 0:
             return cls(Outcome.SIGNALLED, rc=128 - rc, signal=-rc)
         return _ENDED_OK if rc == 0 else cls(Outcome.FAILED, rc=rc)
@@ -96,7 +99,9 @@ class NodeResult:
     """One node's part of a run: how it ended, when, and what it printed."""
 
     node: str
+    """The target."""
     outcome: Outcome
+    """How it ended."""
     rc: int | None
     """The exit status; 128 + signal number for a signal; ``None`` if there is none."""
     signal: int | None
@@ -104,6 +109,7 @@ class NodeResult:
     error: NodeError | None
     """Why there is no exit status, in words, when there is none."""
     times: Times
+    """When each phase began."""
     out: Message = field(default=EMPTY, repr=False)
     """Standard output, stored once for all nodes that printed the same."""
     err: Message = field(default=EMPTY, repr=False)

@@ -315,6 +315,7 @@ class StdinPipe:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
+        self._waiting = asyncio.Event()  # for room in the pipe
 
     async def write(self, data: bytes) -> None:
         """Write all of ``data``, waiting for room. Cancelling may leave it half written.
@@ -332,22 +333,23 @@ class StdinPipe:
                 await self._room()
 
     async def _room(self) -> None:
-        loop = asyncio.get_running_loop()
-        room = asyncio.Event()
+        self._waiting = asyncio.Event()
         fd = self._fd
-        loop.add_writer(fd, room.set)
+        loop = asyncio.get_running_loop()
+        loop.add_writer(fd, self._waiting.set)
         try:
-            await room.wait()
+            await self._waiting.wait()
         finally:
             if self._fd == fd:
                 loop.remove_writer(fd)
 
     def close(self) -> None:
-        """End the input. Calling it again does nothing."""
+        """End the input; a write that waits for room is broken off. Calling it again does nothing."""
         if self._fd >= 0:
             asyncio.get_running_loop().remove_writer(self._fd)
             os.close(self._fd)
             self._fd = -1
+            self._waiting.set()
 
 
 KillLadder = Callable[[LocalProcess, Grace], Awaitable[None]]

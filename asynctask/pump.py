@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from inspect import isawaitable
 
 from asynctask.events import Hook, Hooks, call
@@ -33,9 +34,10 @@ _CLOCK_EVERY = 8
 class Listener:
     """A worker's handler in one run: its hooks, and what its targets share."""
 
-    def __init__(self, worker: Worker, hooks: Hooks) -> None:
+    def __init__(self, worker: Worker, hooks: Hooks, give_up: Callable[[BaseException], None]) -> None:
         self.worker = worker
         self.hooks = hooks
+        self._give_up = give_up
         self.errors: list[Exception] = []
         self.paused = 0
         self._started: asyncio.Event | None = None
@@ -63,17 +65,39 @@ class Listener:
         except asyncio.CancelledError as exc:
             task = asyncio.current_task()
             if task is None or task.cancelling():
+                exc.add_note(_where(event, node))
                 raise
             # Nobody cancelled us: the handler let somebody else's cancellation escape.
             error = RuntimeError(f"{event} raised CancelledError by itself")
             error.__cause__ = exc
             self.note(event, node, error)
             return False
+        except GeneratorExit:
+            raise
+        except BaseException as exc:  # it ends the program: the run stops first, then raises it
+            self._give_up(exc)
+            return False
         return True
 
     def note(self, event: str, node: str, exc: Exception) -> None:
-        exc.add_note(f"raised in {event}" + (f" for {node}" if node else ""))
+        exc.add_note(_where(event, node))
         self.errors.append(exc)
+
+    def note_cancelled(self, exc: asyncio.CancelledError) -> None:
+        """A hook was cut short by a cancellation that is not ours, told by its notes."""
+        task = asyncio.current_task()
+        assert task is not None
+        task.uncancel()
+        notes = getattr(exc, "__notes__", ())
+        if notes:
+            error = RuntimeError("the asyncio task in which handlers are called was cancelled")
+            for note in notes:
+                error.add_note(note)
+            self.errors.append(error)
+
+
+def _where(event: str, node: str) -> str:
+    return f"raised in {event}" + (f" for {node}" if node else "")
 
 
 class Pump:
@@ -86,8 +110,6 @@ class Pump:
     """
 
     __slots__ = (
-        "_finished",
-        "_listener",
         "_mute",
         "_nodes",
         "_output_done",
@@ -98,23 +120,27 @@ class Pump:
         "_source",
         "_source_paused",
         "_splitters",
+        "_told",
+        "_until",
         "_wake",
+        "listener",
     )
 
     def __init__(self, listener: Listener, nodes: tuple[str, ...], output_done: Callable[[], None]) -> None:
-        self._listener = listener
+        self.listener = listener
         self._nodes = nodes
         self._output_done = output_done
         self._queue: deque[tuple[str, bytes] | None] = deque()  # None: the command has started
         self._pending = 0  # bytes in the queue
         self._mute = False  # a hook has raised for this target: no more events but ev_end
         self._read_all = False
-        self._finished = False
+        self._told = 0  # how many of its nodes have heard ev_end
         self._results: Sequence[NodeResult] | None = None
         self._splitters: dict[str, LineSplitter] = {}
         self._source: Source | None = None
         self._source_paused = False
         self._wake = asyncio.Event()
+        self._until = 0.0  # when others must have a turn
 
     # -- the worker's side ------------------------------------------------------------------
 
@@ -126,14 +152,14 @@ class Pump:
 
     def data(self, stream: str, chunk: bytes) -> None:
         """Output that somebody wants as lines."""
-        if self._mute or self._read_all or not self._listener.hooks.wants_output:
+        if self._mute or self._read_all or not self.listener.hooks.wants_output:
             return
         self._queue.append((stream, chunk))
         self._pending += len(chunk)
         self._wake.set()
         if self._pending > HIGH_WATER and not self._source_paused and self._source is not None:
             self._source_paused = True
-            self._listener.paused += 1
+            self.listener.paused += 1
             self._source.pause_reading()
 
     def end(self, results: Sequence[NodeResult]) -> None:
@@ -153,32 +179,40 @@ class Pump:
         for stream, splitter in self._splitters.items():
             await self._lines(stream, splitter.flush())
         self._all_read()
-        hup = self._listener.hooks.hup
+        hup = self.listener.hooks.hup
         if hup is not None:
             for result in self._results:
                 if result.rc is not None:
                     await self._call("ev_hup", result.node, hup, self._worker, result.node, result.rc)
 
     async def over(self) -> None:
-        """Wait until the target is over, dropping what :meth:`run`, cut short, left."""
+        """Wait until the target is over, also when cancelled, dropping what :meth:`run`, cut short, left."""
         self._all_read()
         while self._results is None:
-            await self._more()
+            with suppress(asyncio.CancelledError):
+                await self._more()
 
     async def finish(self) -> None:
-        """Deliver ``ev_end``, which comes whatever happened before; once, and not again if cut short."""
+        """Deliver ``ev_end``, which comes whatever happened before: once for each node, also if cut short."""
         assert self._results is not None
-        end = self._listener.hooks.end
-        if end is not None and not self._finished:
-            self._finished = True
-            for result in self._results:
-                await self._listener.call("ev_end", result.node, end, self._worker, result.node, result)
+        end = self.listener.hooks.end
+        cut: asyncio.CancelledError | None = None
+        while end is not None and self._told < len(self._results):
+            result = self._results[self._told]
+            self._told += 1
+            try:
+                await self.listener.call("ev_end", result.node, end, self._worker, result.node, result)
+            except asyncio.CancelledError as exc:
+                cut = exc
+        if cut is not None:
+            raise cut
 
     async def _more(self) -> None:
         """Wait for the worker's side to have something new."""
         if self._results is None:
             self._wake.clear()
             await self._wake.wait()
+            self._until = asyncio.get_running_loop().time() + _SLICE
 
     def _all_read(self) -> None:
         """No output waits any more, and none is wanted: say so, once."""
@@ -196,12 +230,12 @@ class Pump:
 
     @property
     def _worker(self) -> Worker:
-        return self._listener.worker
+        return self.listener.worker
 
     async def _deliver(self, item: tuple[str, bytes] | None) -> None:
         if item is None:
-            await self._listener.start()
-            pickup = self._listener.hooks.pickup
+            await self.listener.start()
+            pickup = self.listener.hooks.pickup
             if pickup is not None:
                 for node in self._nodes:
                     await self._call("ev_pickup", node, pickup, self._worker, node)
@@ -220,7 +254,7 @@ class Pump:
     async def _lines(self, stream: str, lines: list[bytes]) -> None:
         if not lines or self._mute:
             return
-        hooks = self._listener.hooks
+        hooks = self.listener.hooks
         for node in self._nodes:
             if hooks.lines is not None:
                 await self._call("ev_read", node, hooks.lines, self._worker, node, stream, lines)
@@ -229,22 +263,21 @@ class Pump:
 
     async def _read(self, node: str, stream: str, lines: list[bytes]) -> None:
         """Hand over lines; the loop gets its turn at least every ``_SLICE`` seconds."""
-        read = self._listener.hooks.read
+        read = self.listener.hooks.read
         assert read is not None
         worker = self._worker
         clock = asyncio.get_running_loop().time
-        until = clock() + _SLICE
         for start in range(0, len(lines), _CLOCK_EVERY):
             for line in lines[start : start + _CLOCK_EVERY]:
                 outcome = read(worker, node, stream, line)
                 if outcome is not None and isawaitable(outcome):
                     await outcome
-            if clock() >= until:
+            if clock() >= self._until:
                 await asyncio.sleep(0)
-                until = clock() + _SLICE
+                self._until = clock() + _SLICE
 
     async def _call(self, event: str, node: str, hook: Hook, *args: object) -> None:
         """Call a hook, unless one has raised for this target before."""
-        if not self._mute and not await self._listener.call(event, node, hook, *args):
+        if not self._mute and not await self.listener.call(event, node, hook, *args):
             self._mute = True
             self._drop()

@@ -14,15 +14,18 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 from weakref import WeakSet
 
 import anyio
 
 from asynctask.errors import (
     AuthenticationError,
+    ConnectionFailedError,
+    ConnectionLostError,
     ConnectionRefusedByNodeError,
     HostKeyError,
     NoCapacityError,
@@ -44,16 +47,19 @@ __all__ = ("Run", "RunStatistics")
 _STARTS_A_TURN = 8
 #: How long handlers may go on, beyond the grace, once the run is being stopped, in seconds.
 _LAST_WORDS = 1.0
+#: How many targets that never started end in one turn of the loop.
+_DROPS_A_TURN = 500
 #: How many handlers hear at once that their target never started.
-_NEVER_STARTED_AT_ONCE = 32
+_TELLERS = 32
 
 _OUTCOME_OF: Sequence[tuple[type[NodeError], Outcome]] = (
     (ConnectionRefusedByNodeError, Outcome.REFUSED),
     (AuthenticationError, Outcome.AUTH_FAILED),
     (HostKeyError, Outcome.HOST_KEY),
+    (ConnectionFailedError, Outcome.UNREACHABLE),
+    (ConnectionLostError, Outcome.UNREACHABLE),
     (SpawnError, Outcome.SPAWN_FAILED),
-    (NoCapacityError, Outcome.SPAWN_FAILED),
-    (NodeError, Outcome.UNREACHABLE),
+    (NodeError, Outcome.ABORTED),
 )
 
 
@@ -89,12 +95,16 @@ class _Job:
 
     __slots__ = ("lane", "left", "listener", "timed_out", "worker")
 
-    def __init__(self, worker: Worker, lane: _Lane, left: int) -> None:
+    def __init__(
+        self, worker: Worker, lane: _Lane, left: int, give_up: Callable[[BaseException], None]
+    ) -> None:
         self.worker = worker
         self.lane = lane
         self.left = left
         self.timed_out = False
-        self.listener = None if worker.handler is None else Listener(worker, Hooks(worker.handler))
+        self.listener = None
+        if worker.handler is not None:
+            self.listener = Listener(worker, Hooks(worker.handler), give_up)
 
 
 class _Target:
@@ -188,6 +198,7 @@ class Run:
         result: where everything is recorded.
         resources: what the workers share.
         on_end: called with the results of each target that is over.
+        on_stop: called once if the run is stopped before its end, whatever the reason.
     """
 
     def __init__(
@@ -196,17 +207,24 @@ class Run:
         result: Result,
         resources: Resources,
         on_end: Callable[[Sequence[NodeResult]], None],
+        on_stop: Callable[[], None],
     ) -> None:
         self.result = result
+        self.accepting = True
+        """Whether workers may still be added."""
         self._resources = resources
         self._on_end = on_end
+        self._on_stop = on_stop
         self._shared = _Lane(fanout)
         self._lanes = [self._shared]
         self._jobs: list[_Job] = []
         self._open_jobs = 0
         self._active: dict[_Target, None] = {}
         self._deliveries: WeakSet[anyio.CancelScope] = WeakSet()
+        self._untold: deque[_Target] = deque()  # that never started, and whose handler has to hear it
+        self._tellers = 0
         self._worker_errors: list[Exception] = []
+        self._fatal: BaseException | None = None  # what ends the program, not a node or a handler
         self._all_over = asyncio.Event()
         self._all_over.set()
         self._group: asyncio.TaskGroup | None = None
@@ -221,12 +239,11 @@ class Run:
 
     def add(self, worker: Worker) -> None:
         """Take a worker in, before or while running."""
-        lane = self._shared
-        if worker.fanout is not None:
-            lane = _Lane(lambda: worker.fanout or 1)
-            self._lanes.append(lane)
+        lane = self._shared if worker.fanout is None else _Lane(lambda: worker.fanout or 1)
         units = worker.units
-        job = _Job(worker, lane, len(units))
+        job = _Job(worker, lane, len(units), self._give_up)
+        if lane is not self._shared:
+            self._lanes.append(lane)
         rank = 0
         for nodes in units:
             lane.pending.append(_Target(job, nodes, rank, self.result))
@@ -244,6 +261,7 @@ class Run:
         if self._stopped_as is not None:
             return
         self._stopped_as = outcome
+        self._on_stop()
         grace = max((target.job.worker.grace.seconds for target in self._active), default=0.0)
         self._stop_by = anyio.current_time() + grace + _LAST_WORDS
         for scope in self._deliveries:
@@ -259,7 +277,7 @@ class Run:
 
     def fill(self) -> None:
         """Start what may start now, a few a turn of the loop."""
-        if self._group is None or self._refill is not None:
+        if self._group is None or self._refill is not None or self._stopped_as is not None:
             return
         started = 0
         for lane in self._lanes:
@@ -267,7 +285,7 @@ class Run:
                 if started == _STARTS_A_TURN:
                     self._refill = asyncio.get_running_loop().call_soon(self._continue_filling)
                     return
-                self._begin(self._group, lane.pending.popleft())
+                self._begin(lane.pending.popleft())
                 started += 1
 
     def statistics(self) -> RunStatistics:
@@ -281,8 +299,8 @@ class Run:
         )
 
     def active_nodes(self) -> list[str]:
-        """The nodes that have begun and are not over, in the order in which they began."""
-        return [node for target in self._active for node in target.nodes]
+        """The nodes that have begun and have no outcome yet, in the order in which they began."""
+        return [record.node for target in self._active for record in target.records if record.result is None]
 
     def errors(self) -> list[Exception]:
         """What handlers, and workers against their contract, have raised."""
@@ -293,7 +311,8 @@ class Run:
         """Run until every worker is closed; whether ``timeout`` seconds were enough.
 
         Cancelling stops all targets as aborted, waits for them to be gone, which is bounded by
-        their grace, and raises the cancellation again.
+        their grace, and raises the cancellation again. What ends the program, raised by a handler or
+        a worker (``SystemExit``, ``KeyboardInterrupt``), does the same.
         """
         in_time = True
         async with asyncio.TaskGroup() as group:
@@ -301,20 +320,32 @@ class Run:
             self.fill()
             try:
                 with anyio.move_on_after(timeout) as limit:
-                    await self._all_over.wait()
+                    await self._wait_all_over()
                 if limit.cancelled_caught:
                     in_time = False
                     self.stop(Outcome.TIMED_OUT)
-                    await self._all_over.wait()
+                    await self._wait_all_over()
             except BaseException:
                 self.stop(Outcome.ABORTED)
                 await wait_out(self._all_over)
                 raise
             finally:
+                self.accepting = False
                 self._group = None
+        if self._fatal is not None:
+            raise self._fatal
         return in_time
 
+    async def _wait_all_over(self) -> None:
+        while self._open_jobs:  # a worker may have been added since the event was set
+            await self._all_over.wait()
+
     # -- decisions: no await ----------------------------------------------------------------
+
+    def _give_up(self, exc: BaseException) -> None:
+        if self._fatal is None:
+            self._fatal = exc
+        self.stop(Outcome.ABORTED)
 
     def _continue_filling(self) -> None:
         self._refill = None
@@ -326,7 +357,7 @@ class Run:
     def _has_room(self) -> bool:
         return self._ceiling is None or self._holding() < self._ceiling
 
-    def _begin(self, group: asyncio.TaskGroup, target: _Target) -> None:
+    def _begin(self, target: _Target) -> None:
         target.holds_slot = True
         target.job.lane.active += 1
         target.began = monotonic()
@@ -335,8 +366,15 @@ class Run:
         listener = target.job.listener
         if listener is not None and listener.hooks.wants_node_events and target.pump is None:
             target.pump = Pump(listener, target.nodes, lambda: self._free_slot(target))
-            group.create_task(self._run_pump(target, target.pump))
-        group.create_task(self._run_target(target))
+            self._spawn(self._run_pump, target, target.pump)
+        self._spawn(self._run_target, target)
+
+    def _spawn(self, function: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
+        """Run one of the coroutines below, which end by themselves, cancelled or not."""
+        assert self._group is not None
+        task = self._group.create_task(function(*args))
+        # A loop that is closing cancels also tasks that have not had their first step: they never would.
+        task.add_done_callback(lambda task: self._spawn(function, *args) if task.cancelled() else None)
 
     def _free_slot(self, target: _Target) -> None:
         if target.holds_slot:
@@ -358,25 +396,30 @@ class Run:
         return True
 
     def _drop_pending(self) -> None:
-        """End all targets that have not begun, or were put back."""
-        to_tell: deque[_Target] = deque()
+        """End all targets that have not begun, or were put back; so many a turn of the loop."""
+        left = _DROPS_A_TURN
         for lane in self._lanes:
             while lane.pending:
-                target = lane.pending.popleft()
-                self._record(target, Ended(Outcome.NEVER_STARTED))
-                listener = target.job.listener
-                if target.pump is not None:  # it was put back; its pump goes on
-                    target.pump.end(self._results(target))
-                elif listener is not None and listener.hooks.end is not None:
-                    target.pump = Pump(listener, target.nodes, _nothing)
-                    target.pump.end(self._results(target))
-                    to_tell.append(target)
-                else:
-                    self._over(target)
-        if to_tell:
-            assert self._group is not None
-            for _ in range(min(len(to_tell), _NEVER_STARTED_AT_ONCE)):
-                self._group.create_task(self._tell_never_started(to_tell))
+                if not left:
+                    asyncio.get_running_loop().call_soon(self._drop_pending)
+                    return
+                left -= 1
+                self._drop(lane.pending.popleft())
+
+    def _drop(self, target: _Target) -> None:
+        self._record(target, Ended(Outcome.NEVER_STARTED))
+        listener = target.job.listener
+        if target.pump is not None:  # it was put back; its pump goes on
+            target.pump.end(self._results(target))
+        elif listener is not None and listener.hooks.end is not None:
+            target.pump = Pump(listener, target.nodes, _nothing)
+            target.pump.end(self._results(target))
+            self._untold.append(target)
+            if self._tellers < _TELLERS:
+                self._tellers += 1
+                self._spawn(self._tell_never_started)
+        else:
+            self._over(target)
 
     def _record(self, target: _Target, ended: Ended) -> None:
         """The one place where a target's outcome becomes known."""
@@ -411,8 +454,7 @@ class Run:
         if job.left:
             return
         if job.listener is not None and job.listener.hooks.close is not None:
-            assert self._group is not None
-            self._group.create_task(self._close(job, job.listener, job.listener.hooks.close))
+            self._spawn(self._close, job, job.listener, job.listener.hooks.close)
         else:
             self._closed()
 
@@ -437,6 +479,8 @@ class Run:
     async def _attempt(self, target: _Target) -> Ended | None:
         """Run a target; how it ended, or ``None`` if it was put back."""
         worker = target.job.worker
+        if target.stopped_as is not None:
+            return Ended(target.stopped_as)
         assert target.scope is not None
         try:
             with target.scope:
@@ -450,31 +494,52 @@ class Run:
         except Exception as exc:
             exc.add_note(f"raised by the worker for {target.nodes[0]}")
             self._worker_errors.append(exc)
-            return Ended(Outcome.ABORTED, error=NodeError(target.nodes[0], f"the worker raised {exc!r}"))
+            error = NodeError(target.nodes[0], f"the worker raised {exc!r}")
+            return Ended(target.stopped_as or Outcome.ABORTED, error=error)
+        except asyncio.CancelledError:
+            pass  # not through the scope: the loop is closing, and cancels every task there is
+        except GeneratorExit:
+            raise
+        except BaseException as exc:  # raised by the run when all has ended
+            self._give_up(exc)
         return Ended(target.stopped_as or Outcome.ABORTED)
 
     async def _run_pump(self, target: _Target, pump: Pump) -> None:
-        with self._delivery() as scope:
-            await pump.run()
-            await pump.finish()
-        if scope.cancelled_caught:
+        listener = pump.listener
+        if not await self._heard(listener, self._all_events(pump)):
             await pump.over()
-            with self._delivery(_LAST_WORDS):
-                await pump.finish()
+            await self._heard(listener, pump.finish(), _LAST_WORDS)
         self._over(target)
 
-    async def _tell_never_started(self, targets: deque[_Target]) -> None:
-        while targets:
-            target = targets.popleft()
-            with self._delivery():
-                assert target.pump is not None
-                await target.pump.finish()
+    async def _all_events(self, pump: Pump) -> None:
+        await pump.run()
+        await pump.finish()
+
+    async def _tell_never_started(self) -> None:
+        while self._untold:
+            target = self._untold.popleft()
+            assert target.pump is not None
+            await self._heard(target.pump.listener, target.pump.finish())
             self._over(target)
+        self._tellers -= 1
 
     async def _close(self, job: _Job, listener: Listener, hook: Hook) -> None:
-        with self._delivery(_LAST_WORDS):
-            await listener.call("ev_close", "", hook, job.worker, job.timed_out)
+        await self._heard(
+            listener, listener.call("ev_close", "", hook, job.worker, job.timed_out), _LAST_WORDS
+        )
         self._closed()
+
+    async def _heard(
+        self, listener: Listener, delivery: Coroutine[Any, Any, object], at_least: float = 0.0
+    ) -> bool:
+        """Deliver something in the time that there is; whether it was heard to its end."""
+        try:
+            with self._delivery(at_least) as scope:
+                await delivery
+        except asyncio.CancelledError as exc:  # by the handler itself, or by a loop that is closing
+            listener.note_cancelled(exc)
+            return False
+        return not scope.cancelled_caught
 
     def _delivery(self, at_least: float = 0.0) -> anyio.CancelScope:
         """For handlers at work: without a bound while the run goes on, bounded once it is being stopped.

@@ -66,7 +66,8 @@ class ShellSettings(WorkerSettings, total=False):
         nodes: the targets: a node set (``"web[1-9]"``, ``"@db"``), a ``NodeSet``, or an iterable of them.
             They start in the order given. Left out: the command runs once, on this machine.
         key: the name of the target if no nodes are named. Default: ``"localhost"``.
-        fanout: how many nodes run at once. Default: they share the task's.
+        fanout: how many of the command's nodes run at once. Default: they share the task's, which is
+            64 for ``run`` and ``stream``.
         stdin: what the command reads: bytes, an async iterable of bytes, or a function that makes
             one of these for a node. Default: nothing; it finds the end at once.
         options: more keywords for the worker's class.

@@ -17,7 +17,7 @@ from asynctask.results import Getters, Result
 from asynctask.scheduling import Run, RunStatistics
 from asynctask.settings import DEFAULT_FANOUT, DEFAULTS, LOCAL, ShellSettings, WorkerSettings
 from asynctask.waiting import wait_out
-from asynctask.workers.base import Worker, check_fanout, check_seconds
+from asynctask.workers.base import DEFAULT_GRACE, Worker, check_fanout, check_seconds
 from asynctask.workers.registry import worker_class
 from asynctask.workers.resources import Resources
 
@@ -28,9 +28,13 @@ class TaskState(enum.Enum):
     """What a task is doing."""
 
     IDLE = "idle"
+    """Nothing runs; workers can be scheduled."""
     RUNNING = "running"
+    """A run goes on; workers can be added to it."""
     STOPPING = "stopping"
+    """A run was aborted, cancelled or out of time, and is not over yet."""
     CLOSED = "closed"
+    """Its block was left; it cannot be used again."""
 
 
 #: What may follow what. Anything else raises and changes nothing.
@@ -56,17 +60,17 @@ class Task(Getters):
 
     Args:
         fanout: how many nodes run at once, 1 or more; may be changed while running.
-        **settings: defaults for the workers; see :class:`WorkerSettings`.
+        **settings: defaults for the workers; see :class:`~asynctask.settings.WorkerSettings`.
     """
 
     def __init__(self, *, fanout: int = DEFAULT_FANOUT, **settings: Unpack[WorkerSettings]) -> None:
         check_fanout(fanout)
         unknown = settings.keys() - WorkerSettings.__annotations__.keys()
         if unknown:
-            raise TypeError(f"Task() got unknown settings: {', '.join(sorted(unknown))}")
+            raise TypeError(f"unknown settings for a task: {', '.join(sorted(unknown))}")
         check_seconds("timeout", settings.get("timeout"))
         check_seconds("connect_timeout", settings.get("connect_timeout"))
-        check_seconds("grace", settings.get("grace"))
+        check_seconds("grace", settings.get("grace", DEFAULT_GRACE), bounded=True)
         self._settings: dict[str, Any] = {**DEFAULTS, **settings}
         self._fanout = fanout
         self._state = TaskState.IDLE
@@ -89,7 +93,8 @@ class Task(Getters):
 
         Args:
             command: for the shell of each node.
-            **settings: see :class:`ShellSettings`; what is left out is taken from the task.
+            **settings: see :class:`~asynctask.settings.ShellSettings`; what is left out is taken from
+                the task.
 
         Raises:
             UsageError: something in it can never work: an empty or unparsable node set, an unknown
@@ -108,18 +113,21 @@ class Task(Getters):
             raise TaskStateError(f"the task is {self._state.value}: it takes no more workers")
         if worker.scheduled:
             raise TaskStateError(f"{worker!r} has been scheduled before: make a new one")
-        worker.scheduled = True
         run = self._running
-        if run is None:
+        if run is None or not run.accepting:
             if self._prepared is None:
                 self._prepared = self._new_run()
             run = self._prepared
         run.add(worker)
+        worker.scheduled = True
         return worker
 
     def _make_worker(self, command: str, settings: dict[str, Any]) -> Worker:
         if not isinstance(command, str) or not command.strip():
             raise UsageError(f"no command to run: {command!r}")
+        unknown = settings.keys() - ShellSettings.__annotations__.keys()
+        if unknown:
+            raise TypeError(f"unknown settings for a command: {', '.join(sorted(unknown))}")
         nodes = settings.pop("nodes", LOCAL)
         key = settings.pop("key", None)
         options: dict[str, Any] = settings.pop("options", {})
@@ -128,10 +136,12 @@ class Task(Getters):
         chosen = merged.pop("worker", None)
         ssh = merged.pop("ssh")
         if nodes is LOCAL:
-            if chosen is not None and "worker" in settings and worker_class(chosen).remote:
-                raise UsageError(f"worker={chosen!r} needs nodes=")
             targets: Sequence[str] = (key or "localhost",)
             cls = worker_class("exec")
+            if chosen is not None and "worker" in settings:
+                if not issubclass(worker_class(chosen), cls):
+                    raise UsageError(f"worker={chosen!r} needs nodes=")
+                cls = worker_class(chosen)
             options = {"placeholders": False, **options}
         else:
             if key is not None:
@@ -185,7 +195,7 @@ class Task(Getters):
         return result
 
     def _new_run(self) -> Run:
-        return Run(lambda: self._fanout, Result(), self._resources, self._on_end)
+        return Run(lambda: self._fanout, Result(), self._resources, self._on_end, self._on_stop)
 
     def _raise_for(self, run: Run, result: Result, timeout: float | None) -> None:
         errors = run.errors()
@@ -226,9 +236,7 @@ class Task(Getters):
             return
         if kill:
             run.hurry()
-        if self._state is TaskState.RUNNING:
-            self._move(TaskState.STOPPING)
-            run.stop(Outcome.ABORTED)
+        run.stop(Outcome.ABORTED)
 
     # -- a look at it -----------------------------------------------------------------------------
 
@@ -259,7 +267,7 @@ class Task(Getters):
         return self._latest
 
     def active_nodes(self) -> list[str]:
-        """The nodes that have begun and are not over, in the order in which they began."""
+        """The nodes that have begun and have no outcome yet, in the order in which they began."""
         return [] if self._running is None else self._running.active_nodes()
 
     def statistics(self) -> RunStatistics | None:
@@ -293,16 +301,32 @@ class Task(Getters):
             background.hush() if exc is not None else background.tell()
 
     def _move(self, to: TaskState) -> None:
-        if to not in TRANSITIONS[self._state]:
-            raise TaskStateError(f"the task is {self._state.value}: it cannot become {to.value}")
+        self._check_move(to)
         self._state = to
 
+    def _check_move(self, to: TaskState) -> None:
+        if to not in TRANSITIONS[self._state]:
+            raise TaskStateError(f"the task is {self._state.value}: it cannot become {to.value}")
+
     def _in_background(self, run: Coroutine[Any, Any, Result]) -> Background:
+        before = self._background
+        try:
+            self._check_move(TaskState.RUNNING)
+            if before is not None:
+                if not before.done():
+                    raise TaskStateError("the task is about to run already")
+                before.tell()  # else nobody would hear of it
+        except BaseException:
+            run.close()
+            raise
         self._background = Background(run)
         return self._background
 
     def _result(self) -> Result:
         return self._latest
+
+    def _on_stop(self) -> None:
+        self._move(TaskState.STOPPING)
 
     def _on_end(self, results: Sequence[NodeResult]) -> None:
         for watcher in self._watchers:
@@ -310,7 +334,7 @@ class Task(Getters):
 
 
 class AsCompleted(AsyncIterator[NodeResult]):
-    """The results of a run, each as its target ends. Made by :meth:`Task.as_completed`.
+    """The results of a run, each as its target ends. Made by :meth:`asynctask.Task.as_completed`.
 
     Cancelling ``__anext__`` loses no result.
     """
@@ -357,7 +381,7 @@ async def run(
     Args:
         command: for the shell of each node.
         deadline: seconds for the whole run; ``timeout=`` is for the command on each node.
-        **settings: see :class:`ShellSettings`.
+        **settings: see :class:`~asynctask.settings.ShellSettings`.
 
     Raises:
         UsageError: something in it can never work; nothing was run.
@@ -366,6 +390,7 @@ async def run(
 
     Cancelling stops all nodes, waits until they are gone, and raises again.
     """
+    check_seconds("deadline", deadline)
     async with Task() as task:
         task.shell(command, **settings)
         return await task.run(deadline)

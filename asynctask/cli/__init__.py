@@ -5,6 +5,7 @@ Sub-commands are imported when they are used: what a command does not need, it d
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import NoReturn
 
@@ -24,28 +25,63 @@ _COMMANDS = {
 
 def main() -> NoReturn:
     """The ``asynctask`` program."""
-    if sys.argv[1:] == ["--version"]:  # without click: this is asked for at every completion and check
-        print(f"asynctask {__version__}")  # noqa: T201
-        sys.exit(0)
-    sys.exit(_run_group())
+    _occupy_closed_streams()
+    try:
+        if sys.argv[1:] == ["--version"]:  # without click: this is asked for at every completion and check
+            print(f"asynctask {__version__}", flush=True)  # noqa: T201
+        else:
+            _run_group()
+    except BrokenPipeError:  # whoever read our output has had enough
+        _drop_output()
+        sys.exit(EXIT_ERROR)
+    except OSError as exc:
+        _drop_output()
+        reason = exc.strerror or str(exc)
+        _complain(f"{exc.filename}: {reason}" if exc.filename else reason)
+        sys.exit(EXIT_ERROR)
+    sys.exit(0)
 
 
-def _run_group() -> int:
-    import os
-    from contextlib import suppress
+def _run_group() -> None:
+    """Run the sub-command; click exits by itself, except after our errors."""
+    import signal
 
+    # Until there is something to be stopped in order, Ctrl-C ends us like any other program.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     from asynctask.cli.group import group
     from asynctask.errors import AsyncTaskError
 
     try:
         group(_COMMANDS).main(prog_name="asynctask")
     except AsyncTaskError as exc:
-        message = str(exc)
-    except BrokenPipeError:  # whoever read our output has had enough
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_ERROR
-    except OSError as exc:
-        message = str(exc)
-    print(f"asynctask: {message}", file=sys.stderr)  # noqa: T201
-    return EXIT_ERROR
+        _complain(str(exc))
+        sys.exit(EXIT_ERROR)
+
+
+def _occupy_closed_streams() -> None:
+    """Put something where a standard stream is closed: else the next file to be opened would take its place.
+
+    It is opened for reading, so that writing to a closed standard output stays an error.
+    """
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)
+
+
+def _drop_output() -> None:
+    """What Python holds back and cannot write must not be tried again at exit."""
+    if sys.stdout is not None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def _complain(message: str) -> None:
+    from asynctask.cli.terminal import encoded, visible
+
+    if sys.stderr is not None:  # else print() takes standard output
+        text = visible(encoded(message)).decode()
+        print(f"asynctask: {text}", file=sys.stderr)  # noqa: T201

@@ -19,6 +19,6 @@ def command(nodes: int, keep: bool) -> None:
     Nothing outside this machine is contacted, nothing is left behind.
     """
     from asynctask.cli.demonstration import demonstrate
-    from asynctask.cli.runner import run_loop
+    from asynctask.cli.loop import run_loop
 
     raise click.exceptions.Exit(run_loop(demonstrate(nodes, keep)))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from asynctask.cli.display import show_by_node, show_gathered
 from asynctask.cli.screen import Screen
+from asynctask.cli.signals import EXIT_SIGNAL, signals_handled
 from asynctask.cli.summary import failure_lines
 from asynctask.cli.writer import STDOUT
 from asynctask.nodes import fold
@@ -17,9 +18,6 @@ from asynctask.task import Task
 from asynctask.testing.cluster import Cluster
 
 __all__ = ("demonstrate",)
-
-_EXIT_INTERRUPTED = 130
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,35 +59,46 @@ async def demonstrate(count: int, keep: bool) -> int:
 
 class _Demonstration:
     def __init__(self) -> None:
-        self._stop = asyncio.Event()
-        self._screen = Screen(None, self._stop.set)
+        self._stopped = asyncio.Event()
+        self._screen = Screen(None, self._stop)
         self._task: Task | None = None
+        self._caught: signal.Signals | None = None
+        self._kept = False
 
     async def run(self, count: int, keep: bool) -> int:
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, self._interrupted)
-        try:
-            await self._say(f"Starting {count} SSH nodes in this process …")
-            async with Cluster(count) as cluster:
-                for scene in _scenes(cluster.nodes):
-                    if not self._stop.is_set():
-                        await self._play(scene, cluster)
-                if keep and not self._stop.is_set():
-                    await self._say(_how_to_use(cluster))
-                    await self._stop.wait()
-                    return 0
-            if self._stop.is_set():
-                return _EXIT_INTERRUPTED
-            await self._say(_HOW_TO_GO_ON)
-            return 0
-        finally:
-            await self._screen.close()
-            for number in _SIGNALS:
-                loop.remove_signal_handler(number)
+        with signals_handled(self._interrupted):
+            try:
+                await self._show(count, keep)
+            finally:
+                await self._screen.close()
+        if self._caught is not None and not self._kept:
+            return EXIT_SIGNAL + self._caught
+        if self._screen.error is not None:
+            raise self._screen.error
+        return 0
 
-    def _interrupted(self) -> None:
-        self._stop.set()
+    async def _show(self, count: int, keep: bool) -> None:
+        await self._say(f"Starting {count} SSH nodes in this process …")
+        async with Cluster(count) as cluster:
+            for scene in _scenes(cluster.nodes):
+                if not self._stopped.is_set():
+                    await self._play(scene, cluster)
+            if keep and not self._stopped.is_set():
+                self._kept = True
+                await self._say(_how_to_use(cluster))
+                await self._stopped.wait()
+        if not self._stopped.is_set():
+            await self._say(_HOW_TO_GO_ON)
+
+    def _interrupted(self, number: signal.Signals) -> None:
+        """The first signal ends the demo in order, another one does not wait for its output either."""
+        if self._caught is not None:
+            self._screen.give_up()
+        self._caught = self._caught or number
+        self._stop()
+
+    def _stop(self) -> None:
+        self._stopped.set()
         if self._task is not None:
             self._task.abort()
 

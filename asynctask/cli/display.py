@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from asynctask import nodes as _nodes
-from asynctask.cli.terminal import visible
+from asynctask.cli.terminal import encoded, visible
 from asynctask.cli.writer import STDERR, STDOUT
 from asynctask.errors import NodeSetError
+from asynctask.lines import PartialLine
 from asynctask.messages import Message, group
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from asynctask.outcome import NodeResult
     from asynctask.workers.base import Worker
 
-__all__ = ("LiveDisplay", "fold", "show_by_node", "show_gathered")
+__all__ = ("LiveDisplay", "fold", "show_by_node", "show_gathered", "title")
 
 _RULE = b"---------------"
 
@@ -27,41 +28,62 @@ class LiveDisplay:
     def __init__(self, screen: Screen, *, label: bool) -> None:
         self._screen = screen
         self._label = label
+        self._unfinished: dict[int, tuple[str, str]] = {}  # whose line each stream is in the middle of
 
     async def _ev_lines(self, worker: Worker, node: str, sname: str, lines: list[bytes]) -> None:
         fd = STDERR if sname == "stderr" else STDOUT
-        text = b"\n".join(lines)
+        label = encoded(f"{node}: ") if self._label else b""
         if self._screen.is_terminal(fd):
-            text = visible(text)
-        if self._label:
-            label = f"{node}: ".encode()
-            text = label + text.replace(b"\n", b"\n" + label)
-        await self._screen.write(fd, text + b"\n")
+            text = visible(_labelled(lines, label))
+        elif fd in self._unfinished or PartialLine in map(type, lines):
+            text = self._with_pieces(fd, (node, sname), lines, label)
+        else:
+            text = _labelled(lines, label)
+        await self._screen.write(fd, text)
+
+    def _with_pieces(self, fd: int, whose: tuple[str, str], lines: list[bytes], label: bytes) -> bytes:
+        """Lines too long to come in one piece are whole again, unless another node's come between."""
+        unfinished = self._unfinished.pop(fd, None)
+        parts = [] if unfinished in (None, whose) else [b"\n"]
+        inside = unfinished == whose
+        for line in lines:
+            parts += [b"" if inside else label, line]
+            inside = type(line) is PartialLine
+            parts.append(b"" if inside else b"\n")
+        if inside:
+            self._unfinished[fd] = whose
+        return b"".join(parts)
 
 
 async def show_gathered(screen: Screen, results: Sequence[NodeResult], *, label: bool, count: bool) -> None:
     """Each distinct output once, under its nodes: by exit code, then the most nodes first."""
+    results = _in_order(results)
     for fd, stream in ((STDOUT, "out"), (STDERR, "err")):
         for _, alike in _by_rc(results):
             for message, names in _sorted_groups(alike, stream):
-                text = _text(screen, fd, bytes(message))
+                text = bytes(message)
+                if screen.is_terminal(fd):
+                    text = visible(text.replace(b"\r\n", b"\n"))
                 if label:
-                    title = fold(names) + (f" ({len(names)})" if count and len(names) > 1 else "")
-                    text = b"\n".join((_RULE, title.encode(), _RULE, text))
+                    text = b"\n".join((_RULE, encoded(title(names, count=count)), _RULE, text))
                 await screen.write(fd, text + b"\n")
 
 
 async def show_by_node(screen: Screen, results: Sequence[NodeResult], *, label: bool) -> None:
     """Line by line with the node in front: by exit code, then in the order of the nodes."""
-    order = {node: place for place, node in enumerate(_in_order([result.node for result in results]))}
+    results = _in_order(results)
     for fd, stream in ((STDOUT, "out"), (STDERR, "err")):
         for _, alike in _by_rc(results):
-            for result in sorted(alike, key=lambda result: order[result.node]):
-                message = result.out if stream == "out" else result.err
-                prefix = f"{result.node}: ".encode() if label else b""
-                lines = [prefix + _text(screen, fd, line) for line in message]
+            for result in alike:
+                lines = (result.out if stream == "out" else result.err).lines()
                 if lines:
-                    await screen.write(fd, b"\n".join(lines) + b"\n")
+                    text = _labelled(lines, encoded(f"{result.node}: ") if label else b"")
+                    await screen.write(fd, visible(text) if screen.is_terminal(fd) else text)
+
+
+def title(names: Sequence[str], *, count: bool = True) -> str:
+    """A node set and, of several, how many there are: ``web[1-3] (3)``."""
+    return fold(names) + (f" ({len(names)})" if count and len(names) > 1 else "")
 
 
 def fold(names: Iterable[str]) -> str:
@@ -73,11 +95,13 @@ def fold(names: Iterable[str]) -> str:
         return ",".join(names)
 
 
-def _in_order(names: list[str]) -> list[str]:
+def _in_order(results: Sequence[NodeResult]) -> list[NodeResult]:
+    """In the order of a node set."""
     try:
-        return list(_nodes.parse(names))
+        order = {node: place for place, node in enumerate(_nodes.parse(r.node for r in results))}
     except NodeSetError:
-        return names
+        return list(results)
+    return sorted(results, key=lambda result: order.get(result.node, len(order)))
 
 
 def _by_rc(results: Sequence[NodeResult]) -> list[tuple[int, list[NodeResult]]]:
@@ -93,5 +117,5 @@ def _sorted_groups(results: list[NodeResult], stream: str) -> list[tuple[Message
     return sorted(groups, key=lambda entry: -len(entry[1]))
 
 
-def _text(screen: Screen, fd: int, data: bytes) -> bytes:
-    return visible(data) if screen.is_terminal(fd) else data
+def _labelled(lines: Sequence[bytes], label: bytes) -> bytes:
+    return label + (b"\n" + label).join(lines) + b"\n"

@@ -21,8 +21,17 @@ Examples:
 """
 
 
-#: 0 is no limit, as clush has it.
-_SECONDS = click.FloatRange(min=0)
+class _Seconds(click.FloatRange):
+    """A number of seconds; 0 is no limit, as clush has it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+        return seconds or math.inf
+
+
+_SECONDS = _Seconds(min=0)
 
 
 def _target_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -153,12 +162,11 @@ def command(
     of it; with -S the largest exit code, 255 if a node timed out or could not be reached; 130 after Ctrl-C,
     2 for wrong usage, 1 for other errors.
     """
-    if not words:
+    text = " ".join(words)
+    if not text.strip():
         raise click.UsageError("no command to run")
     targets = Targets(nodes, group, hostfile, everything, exclude, exclude_group, groupsource).resolve()
     from asynctask.cli.runner import Request, execute
 
-    for limit in ("connect_timeout", "command_timeout"):
-        options[limit] = options[limit] or math.inf
-    status = execute(Request(command=" ".join(words), targets=targets, **options))
+    status = execute(Request(command=text, targets=targets, **options))
     raise click.exceptions.Exit(status)

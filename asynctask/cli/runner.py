@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import signal
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from asynctask.cli.display import LiveDisplay, fold, show_by_node, show_gathered
+from asynctask.cli.display import LiveDisplay, fold, show_by_node, show_gathered, title
+from asynctask.cli.loop import run_loop
 from asynctask.cli.screen import Screen
+from asynctask.cli.signals import EXIT_SIGNAL, signals_handled
 from asynctask.cli.stdin import SharedInput, piped
 from asynctask.cli.summary import exit_status, failure_lines
+from asynctask.errors import HandlerErrors
 from asynctask.ssh.options import SSHOptions
 from asynctask.task import Task
 from asynctask.workers.registry import worker_class
 
-__all__ = ("Request", "execute", "run_loop")
+__all__ = ("Request", "execute")
 
 EXIT_ERROR = 1
-_EXIT_SIGNAL = 128
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: How long output may take to be read after a signal that is sent only once, in seconds.
+_PATIENCE = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,20 +55,13 @@ class Request:
 
 
 def execute(request: Request) -> int:
-    """Run it; the exit status."""
-    _raise_descriptor_limit()
+    """Run it; the exit status.
+
+    Raises:
+        AsyncTaskError: nothing was run.
+        OSError: standard output cannot be written.
+    """
     return run_loop(_Execution(request).run())
-
-
-def run_loop(main: Coroutine[Any, Any, int]) -> int:
-    """Run a coroutine on uvloop where there is one, else on asyncio's own loop."""
-    factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
-    with suppress(ImportError):
-        import uvloop
-
-        factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(main)
 
 
 class _Execution:
@@ -76,26 +70,30 @@ class _Execution:
     def __init__(self, request: Request) -> None:
         self._request = request
         self._task = Task(fanout=request.fanout)
-        self._caught: signal.Signals | None = None
+        self._caught: list[signal.Signals] = []
+        self._total = 0
+        self._faults: Sequence[Exception] = ()
 
     async def run(self) -> int:
         request, task = self._request, self._task
         self._screen = Screen(None if request.quiet else self._status, task.abort)
-        loop = asyncio.get_running_loop()
-        try:
-            for number in _SIGNALS:
-                loop.add_signal_handler(number, self._interrupted, number)
-            async with task:
-                self._schedule()
-                await task.run()
-                await self._report()
-        finally:
-            await self._screen.close()
-            for number in _SIGNALS:
-                loop.remove_signal_handler(number)
+        stdin = None if request.nostdin or not piped() else SharedInput()
+        with signals_handled(self._interrupted):
+            try:
+                async with task:
+                    self._schedule(stdin)
+                    try:
+                        await task.run()
+                    except HandlerErrors as exc:
+                        self._faults = exc.exceptions
+                    await self._report()
+            finally:
+                await self._screen.close()
+                if stdin is not None:
+                    stdin.close()
         return self._exit_status()
 
-    def _schedule(self) -> None:
+    def _schedule(self, stdin: SharedInput | None) -> None:
         request = self._request
         live = None
         if not request.at_end or request.verbose:
@@ -103,7 +101,7 @@ class _Execution:
         ssh: dict[str, Any] = {}
         if worker_class(request.worker).remote:
             ssh["ssh"] = SSHOptions(config=request.ssh_config, user=request.user, host_keys=request.host_keys)
-        self._task.shell(
+        worker = self._task.shell(
             request.command,
             nodes=request.targets,
             worker=request.worker,
@@ -111,10 +109,11 @@ class _Execution:
             timeout=request.command_timeout,
             connect_timeout=request.connect_timeout,
             stderr=not request.gather_both,
-            stdin=None if request.nostdin or not piped() else SharedInput(),
+            stdin=stdin,
             gather=request.at_end,
             **ssh,
         )
+        self._total = len(worker.units)
 
     # -- what is shown ----------------------------------------------------------------------------
 
@@ -123,13 +122,13 @@ class _Execution:
         if counts is None:
             return ""
         failed = sum(1 for result in self._task.result.all() if not result.ok)
-        total = counts.pending + counts.active + counts.done
-        text = f"asynctask: {counts.done}/{total} done, {counts.active} running"
+        running = self._total - counts.done - counts.pending
+        text = f"asynctask: {counts.done}/{self._total} done, {running} running"
         if failed:
             text += f", {failed} failed"
-        if counts.active and counts.done * 10 >= total * 9:  # the last ones: say who
+        if running and counts.done * 10 >= self._total * 9:  # the last ones: say who
             text += f": {fold(self._task.active_nodes())}"
-        return text[:200]
+        return text
 
     async def _report(self) -> None:
         request, screen = self._request, self._screen
@@ -140,40 +139,39 @@ class _Execution:
             await show_by_node(screen, results, label=label)
         elif request.at_end:
             await show_gathered(screen, results, label=label, count=not request.quiet)
-        if screen.broken or (request.quiet and request.maxrc):
+        if screen.error is not None or (request.quiet and request.maxrc):
             return
         for line in failure_lines(results, every=request.verbose):
             screen.say(f"asynctask: {line}")
-        if request.verbose and self._caught is None:
+        if request.verbose and not self._caught:
             screen.say(f"asynctask: {self._task.result.summary()}")
+        for fault in self._faults:
+            where = "; ".join(getattr(fault, "__notes__", ()))
+            screen.say(f"asynctask: a fault of this program, please report it: {fault!r}; {where}")
 
     # -- how it ends ------------------------------------------------------------------------------
 
     def _interrupted(self, number: signal.Signals) -> None:
-        """The first signal stops the run in order, another one gives it no more time."""
-        if self._caught is None:
-            self._caught = number
+        """The first signal stops the run in order, the next gives it no more time, the third its output."""
+        self._caught.append(number)
+        if len(self._caught) == 1:
             nodes = self._task.active_nodes()
-            what = f"stopping {len(nodes)} nodes that still run: {fold(nodes)}" if nodes else "stopping"
+            what = f"stopping what still runs: {title(nodes)}" if nodes else "stopping"
             self._screen.say(f"asynctask: {signal.Signals(number).name}: {what}")
             self._task.abort()
-        else:
+            if number != signal.SIGINT:  # nobody may be there to send another one
+                asyncio.get_running_loop().call_later(_PATIENCE, self._screen.give_up)
+        elif len(self._caught) == 2:
             self._screen.say("asynctask: killing what is left")
             self._task.abort(kill=True)
+        else:
+            self._screen.give_up()
 
     def _exit_status(self) -> int:
-        if self._caught is not None:
-            return _EXIT_SIGNAL + self._caught
-        if self._screen.broken:
+        if self._caught:
+            return EXIT_SIGNAL + self._caught[0]
+        if self._screen.error is not None:
+            raise self._screen.error
+        if self._faults:
             return EXIT_ERROR
         return exit_status(self._task.result.all()) if self._request.maxrc else 0
-
-
-def _raise_descriptor_limit() -> None:
-    """A connection or a process takes descriptors: use all that we may have."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        except (OSError, ValueError):  # some systems report more than they grant
-            return

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 
-from asynctask.cli.terminal import is_terminal
+from asynctask.cli.terminal import encoded, is_terminal, visible
 from asynctask.cli.writer import STDERR, STDOUT, Writer
 
 __all__ = ("Screen",)
@@ -13,6 +14,8 @@ __all__ = ("Screen",)
 _ERASE = b"\r\x1b[K"
 #: Seconds before the status line appears, and between two of its states.
 _FIRST, _EVERY = 1.0, 0.25
+#: The width of a terminal that does not tell.
+_COLUMNS = 80
 
 
 class Screen:
@@ -20,22 +23,23 @@ class Screen:
 
     Args:
         status: says what the line shows; ``None`` for no line.
-        on_broken: called when nobody reads standard output any more.
+        on_broken: called when nothing can be written to standard output any more.
     """
 
     def __init__(self, status: Callable[[], str] | None, on_broken: Callable[[], None]) -> None:
         self._writer = Writer(on_broken)
         self._terminals = {fd: is_terminal(fd) for fd in (STDOUT, STDERR)}
-        self._status = status if self._terminals[STDERR] else None
+        can_erase = self._terminals[STDERR] and os.environ.get("TERM") != "dumb"
+        self._status = status if can_erase else None
         self._shown = ""
         self._timer: asyncio.TimerHandle | None = None
         if self._status is not None:
             self._timer = asyncio.get_running_loop().call_later(_FIRST, self._refresh)
 
     @property
-    def broken(self) -> bool:
-        """Whether standard output has lost its reader."""
-        return self._writer.broken
+    def error(self) -> OSError | None:
+        """Why nothing can be written to standard output any more."""
+        return self._writer.error
 
     def is_terminal(self, fd: int) -> bool:
         """Whether a stream is shown to somebody on a terminal."""
@@ -50,7 +54,7 @@ class Screen:
     def say(self, text: str) -> None:
         """A line for the user, on standard error. Never waits."""
         self._erase()
-        self._writer.put(STDERR, text.encode(errors="replace") + b"\n")
+        self._writer.put(STDERR, visible(encoded(text)) + b"\n")
 
     def end_status(self) -> None:
         """No status line any more."""
@@ -61,19 +65,34 @@ class Screen:
         self._erase()
 
     async def close(self) -> None:
-        """Wait until all is written."""
+        """Wait until all is written, or nobody reads any more, or it is given up."""
         self.end_status()
         await self._writer.close()
+
+    def give_up(self) -> None:
+        """Wait for nobody to read any more; what is not shown yet is lost."""
+        self._writer.give_up()
 
     def _refresh(self) -> None:
         assert self._status is not None
         self._timer = asyncio.get_running_loop().call_later(_EVERY, self._refresh)
+        if self._writer.behind:
+            return
         text = self._status()
         if text != self._shown:
             self._shown = text
-            self._writer.put(STDERR, _ERASE + text.encode(errors="replace"))
+            self._writer.put(STDERR, _ERASE + visible(encoded(text[: _columns() - 1])))
 
     def _erase(self) -> None:
         if self._shown:
             self._shown = ""
             self._writer.put(STDERR, _ERASE)
+
+
+def _columns() -> int:
+    """The width of the terminal: a line that is wider could not be erased."""
+    try:
+        columns = os.get_terminal_size(STDERR).columns
+    except OSError:
+        columns = 0
+    return columns or _COLUMNS

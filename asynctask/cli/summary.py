@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
-from asynctask.cli.display import fold
-from asynctask.cli.terminal import visible
+from asynctask.cli.display import title
+from asynctask.cli.terminal import encoded, visible
 from asynctask.outcome import NodeResult
 
 __all__ = ("exit_status", "failure_lines")
@@ -32,10 +33,10 @@ def failure_lines(results: Sequence[NodeResult], *, every: bool) -> Iterator[str
     reasons = list(alike.items())
     shown = reasons if every else reasons[:_REASONS]
     for text, found in shown:
-        yield f"{_title(found)}: {text if len(found) > 1 else _what_happened(found[0], found[0].node)}"
+        yield f"{title(_names(found))}: {text if len(found) > 1 else _what_happened(found[0], found[0].node)}"
     rest = [result for _, found in reasons[len(shown) :] for result in found]
     if rest:
-        yield f"{_title(rest)}: failed for {len(reasons) - len(shown)} other reasons; -v shows each"
+        yield f"{title(_names(rest))}: failed for {len(reasons) - len(shown)} other reasons; -v shows each"
 
 
 def _what_happened(result: NodeResult, name: str) -> str:
@@ -44,11 +45,12 @@ def _what_happened(result: NodeResult, name: str) -> str:
     if error is None:
         return result.describe()
     text = f"{error.reason}; {error.hint}" if error.hint else error.reason
-    return visible(text.replace(result.node, name).encode()).decode()
+    text = re.sub(rf"(?<![\w.-]){re.escape(result.node)}(?![\w-])", lambda _: name, text)
+    return visible(encoded(text)).decode().replace("\n", "^J")
 
 
-def _title(results: list[NodeResult]) -> str:
-    return fold(result.node for result in results) + (f" ({len(results)})" if len(results) > 1 else "")
+def _names(results: list[NodeResult]) -> list[str]:
+    return [result.node for result in results]
 
 
 def exit_status(results: Sequence[NodeResult]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import click
 
 from asynctask import nodes
+from asynctask.errors import EmptyTargetsError, UsageError
 
 __all__ = ("Targets",)
 
@@ -31,15 +33,22 @@ class Targets:
         Raises:
             click.UsageError: none were named, or none are left.
             NodeSetError: a node set cannot be parsed, a group is not known.
+            asynctask.UsageError: a host file cannot be read.
         """
+        if not all(text.strip() for text in self.nodes):  # most likely an unset variable
+            raise click.UsageError("-w has no nodes")
         wanted = list(self._wanted())
         if not wanted:
             raise click.UsageError("no nodes: name them with -w, -g, -a or --hostfile")
-        excluded = set(self._expand([*self.without, *_as_groups(self.without_groups)]))
-        left = [node for node in self._expand(wanted) if node not in excluded]
+        try:
+            found = nodes.expand(wanted, self.source)
+        except EmptyTargetsError as exc:
+            raise click.UsageError("no nodes: the groups that were named are empty") from exc
+        excluded = set(nodes.parse([*self.without, *_as_groups(self.without_groups)], self.source))
+        left = tuple(node for node in found if node not in excluded)
         if not left:
             raise click.UsageError("no nodes are left: all that were named are excluded with -x or -X")
-        return tuple(left)
+        return left
 
     def _wanted(self) -> Iterator[str]:
         yield from self.nodes
@@ -49,19 +58,12 @@ class Targets:
         if self.everything:
             yield "@*"
 
-    def _expand(self, texts: Iterable[str]) -> Iterator[str]:
-        seen: set[str] = set()
-        for text in texts:
-            for node in nodes.expand(text, self.source):
-                if node not in seen:
-                    seen.add(node)
-                    yield node
-
 
 def _as_groups(names: Iterable[str]) -> Iterator[str]:
-    """``a,b`` as ``@a`` and ``@b``."""
+    """``a,b[1,3]`` as ``@a`` and ``@b[1,3]``."""
     for text in names:
-        yield from ("@" + name.strip().removeprefix("@") for name in text.split(","))
+        for name in re.split(r",(?![^\[]*\])", text):
+            yield "@" + name.strip().removeprefix("@")
 
 
 def _read(hostfile: str) -> list[str]:
@@ -69,5 +71,5 @@ def _read(hostfile: str) -> list[str]:
     try:
         text = Path(hostfile).read_text(errors="replace")
     except OSError as exc:
-        raise click.BadParameter(f"{hostfile}: {exc.strerror or exc}", param_hint="--hostfile") from exc
+        raise UsageError(f"host file {hostfile}: {exc.strerror or exc}") from exc
     return [word for line in text.splitlines() for word in line.partition("#")[0].split()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-__all__ = ("is_terminal", "visible")
+__all__ = ("encoded", "is_terminal", "visible")
 
 # All that ASCII text may hold: a byte outside of it needs a closer look.
 _PLAIN = re.compile(rb"[\n\t\x20-\x7e]*")
@@ -32,6 +32,11 @@ def _written_out(match: re.Match[str]) -> str:
     if code == 0x7F:
         return "^?"
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def encoded(text: str) -> bytes:
+    """The bytes of a text; a name that came as other bytes than UTF-8 is as it came."""
+    return text.encode(errors="surrogateescape")
 
 
 def is_terminal(fd: int) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -25,7 +26,7 @@ class Writer:
     """The two streams.
 
     Args:
-        on_broken: called on the loop when standard output has no reader any more.
+        on_broken: called on the loop when nothing can be written to standard output any more.
     """
 
     def __init__(self, on_broken: Callable[[], None]) -> None:
@@ -38,18 +39,27 @@ class Writer:
         self._room.set()
         self._written = asyncio.Event()
         self._thread: threading.Thread | None = None
-        self.broken = False
+        self._given_up = False
+        self.error: OSError | None = None
+        """Why nothing can be written to standard output any more."""
+
+    @property
+    def behind(self) -> bool:
+        """Whether something waits to be written."""
+        return self._waiting > 0
 
     async def write(self, fd: int, data: bytes) -> None:
         """Write all of ``data``; waits only while too much is waiting already."""
         self.put(fd, data)
-        if self._waiting > _HIGH_WATER:
+        with self._lock:
+            if self._waiting <= _HIGH_WATER or self._given_up:
+                return
             self._room.clear()
-            await self._room.wait()
+        await self._room.wait()
 
     def put(self, fd: int, data: bytes) -> None:
         """Write all of ``data`` without waiting: for little things."""
-        if not data or (self.broken and fd == STDOUT):
+        if not data or self._given_up or (self.error is not None and fd == STDOUT):
             return
         if self._thread is None:
             # A daemon, so that a reader who never reads cannot keep a program alive that was told to quit.
@@ -61,14 +71,25 @@ class Writer:
             self._lock.notify()
 
     async def close(self) -> None:
-        """Wait until all is written, or nobody reads any more."""
+        """Wait until all is written, or nobody reads any more, or it is given up."""
         if self._thread is None:
             return
         with self._lock:
             self._queue.append(None)
             self._lock.notify()
         await self._written.wait()
-        self._thread.join()
+        if not self._given_up:
+            self._thread.join()
+
+    def give_up(self) -> None:
+        """Wait for nothing any more; what is not written yet is lost."""
+        with self._lock:
+            self._given_up = True
+            self._queue.clear()
+            self._queue.append(None)
+            self._lock.notify()
+        self._room.set()
+        self._written.set()
 
     # -- in the thread --------------------------------------------------------------------------
 
@@ -77,14 +98,14 @@ class Writer:
             fd, data = item
             try:
                 _write_all(fd, data)
-            except OSError:
-                if fd == STDOUT and not self.broken:
-                    self.broken = True
+            except OSError as exc:
+                if fd == STDOUT and self.error is None:
+                    self.error = OSError(exc.errno, exc.strerror, "standard output")
                     self._tell(self._on_broken)
             with self._lock:
                 self._waiting -= len(data)
-                low = self._waiting <= _HIGH_WATER // 2
-            if low and not self._room.is_set():
+                wanted = self._waiting <= _HIGH_WATER // 2 and not self._room.is_set()
+            if wanted:
                 self._tell(self._room.set)
         self._tell(self._written.set)
 
@@ -112,4 +133,9 @@ class Writer:
 def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
-        view = view[os.write(fd, view) :]
+        try:
+            view = view[os.write(fd, view) :]
+        except BlockingIOError:  # others have the same stream, and it is theirs to change
+            room = select.poll()
+            room.register(fd, select.POLLOUT)
+            room.poll()

@@ -117,7 +117,7 @@ class SSHConfig:
         for file in self._files:
             file.answer(question)
         if question.wants_final:
-            question.named, question.final = question.host, True
+            question.named, question.final = question.host.lower(), True
             for file in self._files:
                 file.answer(question)
         if "hostname" in question.values:
@@ -207,7 +207,7 @@ class _File:
         """Take what fits. A test is asked once, when its line is reached, as in OpenSSH."""
         numbers = {*self._others, *self._by_name.get(question.named, ())}
         for section in map(self.sections.__getitem__, sorted(numbers)):
-            if section.items and section.test(question):
+            if section.test(question):
                 for item in section.items:
                     if isinstance(item, _File):
                         item.answer(question)
@@ -224,10 +224,12 @@ def _read(path: Path, place: str, depth: int) -> _File:
     except OSError as exc:
         raise SSHConfigError(f"SSH configuration {path}: {exc.strerror or exc}") from exc
     if depth > _MAX_INCLUDE_DEPTH:
-        raise SSHConfigError(f"SSH configuration {place}: Include goes deeper than {_MAX_INCLUDE_DEPTH} files")
+        raise SSHConfigError(
+            f"SSH configuration {place}: Include goes deeper than {_MAX_INCLUDE_DEPTH} files"
+        )
     file = _File()
-    for number, line in enumerate(text.split("\n"), 1):
-        line = line.strip(" \t\r\f")
+    for number, raw in enumerate(text.split("\n"), 1):
+        line = raw.strip(" \t\r\f")
         if not line or line.startswith("#"):
             continue
         place = f"{path} line {number}"
@@ -291,19 +293,26 @@ def _words(text: str, place: str) -> list[str]:
 
 def _included(arguments: list[str], path: Path) -> list[Path]:
     base = Path("/etc/ssh") if path.is_relative_to("/etc/ssh") else Path("~/.ssh").expanduser()
-    names = [name for argument in arguments for name in sorted(glob.glob(str(base / Path(argument).expanduser())))]  # noqa: PTH207 - it would find hidden files
-    return [path for path in map(Path, names) if not path.is_dir()]
+    found: list[Path] = []
+    for argument in arguments:
+        # Not pathlib's: it finds hidden files, too.
+        names = glob.glob(str(base / Path(argument).expanduser()))  # noqa: PTH207
+        found += [Path(name) for name in sorted(names)]
+    return [path for path in found if not path.is_dir()]
 
 
 # -- tests ------------------------------------------------------------------------------------
+
+
+_Fits = Callable[[str], object]
 
 
 class _Patterns:
     """Patterns with ``*`` and ``?``; with ``!`` they exclude."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
-        self._wanted = []
-        self._unwanted = []
+        self._wanted: list[_Fits] = []
+        self._unwanted: list[_Fits] = []
         for pattern in patterns:
             # OpenSSH knows no brackets.
             fits = re.compile(translate(pattern.removeprefix("!").replace("[", "[[]"))).match
@@ -346,14 +355,17 @@ _SUBJECT_OF: dict[str, Callable[[_Question], str]] = {
 
 
 def _criterion(criterion: str, value: str, negated: bool, place: str) -> _Test:
-    if criterion in ("all", "canonical"):
-        fits = (criterion == "all") is not negated
-        return lambda question: fits
+    if criterion == "all":
+        return lambda question: not negated
+    if criterion == "canonical":  # the second pass counts as the one with canonical names, too
+        return lambda question: question.final is not negated
     if criterion == "final":
         return lambda question: _is_final(question) is not negated
     subject_of = _SUBJECT_OF.get(criterion)
     if subject_of is None:
-        _log.warning("SSH configuration %s: Match %s is not supported; its block is skipped", place, criterion)
+        _log.warning(
+            "SSH configuration %s: Match %s is not supported; its block is skipped", place, criterion
+        )
         return lambda question: False
     patterns = _Patterns((value.lower() if "host" in criterion else value).split(","))
     return lambda question: patterns.fit(subject_of(question)) is not negated

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+import anyio
 import asyncssh
 
 from asynctask.errors import SSHConfigError
@@ -14,6 +16,9 @@ from asynctask.errors import SSHConfigError
 __all__ = ("KeyRing",)
 
 _log = logging.getLogger(__name__)
+
+#: How long the agent may take to say which keys it has, in seconds.
+_AGENT_TIMEOUT = 5.0
 
 #: The files that OpenSSH tries, in its order.
 _DEFAULT_FILES = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")
@@ -23,82 +28,144 @@ class KeyRing:
     """Key pairs by file, and those of the agent."""
 
     def __init__(self) -> None:
-        self._by_file: dict[Path, list[asyncssh.SSHKeyPair]] = {}
-        self._agent: asyncssh.SSHAgentClient | None = None
-        self._agent_keys: list[asyncssh.SSHKeyPair] = []
+        self._by_file: dict[Hashable, list[asyncssh.SSHKeyPair]] = {}
+        self._agents: list[_Agent] = []
+        self._held: dict[str, list[asyncssh.SSHKeyPair]] = {}
+        self._asked: set[str] = set()
+        self._asking = anyio.Lock()
         self.locked: list[Path] = []
-        """Files that were left out because they are encrypted."""
+        """Files that were left out because they are encrypted, and whose keys no agent has."""
 
-    async def ask_agent(self, path: str | None = None) -> None:
-        """Fetch the agent's keys, if there is an agent that answers."""
-        path = path or os.environ.get("SSH_AUTH_SOCK")
-        if not path or path.lower() == "none":
+    async def ask_agent(self, socket: str) -> None:
+        """Fetch the keys of the agent at ``socket``, if one answers; once, whatever comes of it."""
+        if socket in self._asked:
             return
-        try:
-            self._agent = await asyncssh.connect_agent(path)
-            self._agent_keys = list(await self._agent.get_keys())
-        except (OSError, ValueError, asyncssh.Error) as exc:
-            _log.debug("ssh-agent at %s does not answer: %s", path, exc)
+        async with self._asking:
+            if socket in self._asked:
+                return
+            agent = _Agent(socket)
+            self._agents.append(agent)
+            try:
+                with anyio.fail_after(_AGENT_TIMEOUT):
+                    self._held[socket] = list(await agent.get_keys())
+            except (OSError, ValueError, asyncssh.Error) as exc:
+                _log.debug("ssh-agent at %s does not answer: %s", socket, exc)
+            finally:
+                self._asked.add(socket)
 
     def keys(
-        self, files: Sequence[Path] | None, *, agent: bool, only_these: bool
+        self,
+        files: Sequence[Path] | None,
+        *,
+        agent: str | None,
+        only_these: bool = False,
+        certificates: Sequence[Path] = (),
+        must_work: bool = False,
     ) -> list[asyncssh.SSHKeyPair]:
         """The keys to offer, the agent's first.
 
         Args:
-            files: private key files; ``None`` for the default ones. One that does not exist has none.
-            agent: offer the agent's keys, too.
+            files: private key files; ``None`` for the default ones. One that does not exist has none. One
+                that is encrypted is left out and noted in :attr:`locked`. A public key stands for a
+                private one that the agent has.
+            agent: the socket of the agent whose keys are offered, too, if it was asked.
             only_these: of the agent's keys only those that belong to one of the files.
+            certificates: files with certificates for some of the keys, beside those that lie with the keys.
+            must_work: a file that is there and cannot be read as a key is an error; else it is left out, as
+                by OpenSSH.
 
         Raises:
-            SSHConfigError: a file is there and cannot be read as a key. One that is encrypted is
-                left out and noted in :attr:`locked`.
+            SSHConfigError: see ``must_work``.
         """
         paths = _default_files() if files is None else files
-        loaded = [pair for path in paths for pair in self._load(path)]
-        held = self._agent_keys if agent else []
+        certificates = tuple(path for path in certificates if path.exists())
+        loaded = [pair for path in paths for pair in self._load(path, certificates, must_work)]
+        held = self._held.get(agent or "", [])
         if only_these:
             wanted = {pair.public_data for pair in loaded} | {_public_part(path) for path in paths}
             held = [pair for pair in held if pair.public_data in wanted]
         offered: dict[bytes, asyncssh.SSHKeyPair] = {}
         for pair in (*held, *loaded):
             offered.setdefault(pair.public_data, pair)
+        self.locked = [path for path in self.locked if _public_part(path) not in offered]
         return list(offered.values())
 
-    def close(self) -> None:
-        """Let go of the agent."""
-        if self._agent is not None:
-            self._agent.close()
-            self._agent = None
+    async def aclose(self) -> None:
+        """Let go of the agents."""
+        self._held.clear()
+        while self._agents:
+            await self._agents.pop().aclose()
 
-    def _load(self, path: Path) -> list[asyncssh.SSHKeyPair]:
-        if path not in self._by_file:
-            self._by_file[path] = self._read(path)
-        return self._by_file[path]
+    def _load(self, path: Path, certificates: Sequence[Path], must_work: bool) -> list[asyncssh.SSHKeyPair]:
+        key = (path, certificates)
+        if key not in self._by_file:
+            try:
+                self._by_file[key] = self._read(path, certificates)
+            except SSHConfigError as exc:
+                if must_work:
+                    raise
+                _log.warning("%s; it is left out", exc)
+                self._by_file[key] = []
+        return self._by_file[key]
 
-    def _read(self, path: Path) -> list[asyncssh.SSHKeyPair]:
+    def _read(self, path: Path, certificates: Sequence[Path]) -> list[asyncssh.SSHKeyPair]:
         try:
-            return list(asyncssh.load_keypairs(str(path)))
+            return list(asyncssh.load_keypairs(str(path), None, [str(each) for each in certificates]))
         except FileNotFoundError:
             return []
         except OSError as exc:
             raise SSHConfigError(f"private key {path}: {exc.strerror or exc}") from exc
         except asyncssh.KeyEncryptionError:
             self.locked.append(path)
-        except asyncssh.KeyImportError as exc:
-            if "passphrase" not in str(exc).lower():  # how asyncssh says that a key is encrypted
+        except (ValueError, asyncssh.Error) as exc:
+            if "passphrase" in str(exc).lower():  # how asyncssh says that a key is encrypted
+                self.locked.append(path)
+            elif not _public_part(path, beside=False):
                 raise SSHConfigError(f"private key {path}: {exc}") from exc
-            self.locked.append(path)
         return []
+
+
+class _Agent(asyncssh.SSHAgentClient):
+    """One agent for all connections.
+
+    It answers in order, so a request goes on to its end when the one who asked is gone: else the next one
+    would take the answer for its own.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self._requests: set[asyncio.Task[bytes]] = set()
+
+    async def sign(self, key_blob: bytes, data: bytes, flags: int = 0) -> bytes:
+        request = asyncio.create_task(super().sign(key_blob, data, flags))
+        self._requests.add(request)
+        request.add_done_callback(self._answered)
+        try:
+            return await asyncio.shield(request)
+        except (OSError, RuntimeError) as exc:  # it is gone, on uvloop too; asyncssh then tries the next key
+            raise ValueError(str(exc)) from exc
+
+    def _answered(self, request: asyncio.Task[bytes]) -> None:
+        self._requests.discard(request)
+        if not request.cancelled():
+            request.exception()
+
+    async def aclose(self) -> None:
+        """Give up what is still being asked, and disconnect."""
+        for request in self._requests:
+            request.cancel()
+        self.close()
+        with anyio.move_on_after(_AGENT_TIMEOUT, shield=True), suppress(OSError):
+            await self.wait_closed()
 
 
 def _default_files() -> list[Path]:
     return [Path("~/.ssh", name).expanduser() for name in _DEFAULT_FILES]
 
 
-def _public_part(path: Path) -> bytes:
-    """The public key beside a private key file, which tells the agent's key even if the file is locked."""
-    try:
-        return asyncssh.read_public_key(f"{path}.pub").public_data
-    except (OSError, ValueError, asyncssh.Error):
-        return b""
+def _public_part(path: Path, *, beside: bool = True) -> bytes:
+    """The public key beside or in a file, which tells the agent's key even if the file is locked."""
+    for name in (f"{path}.pub", path) if beside else (path,):
+        with suppress(OSError, ValueError, asyncssh.Error):
+            return asyncssh.read_public_key(name).public_data
+    return b""

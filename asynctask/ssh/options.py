@@ -44,18 +44,21 @@ class SSHOptions:
     """Files with host keys, instead of the configured or default ones. They are parsed once a run."""
     agent: bool = True
     """Whether keys of the running ssh-agent are tried. It is asked once a run."""
-    keepalive: float | None = 15.0
-    """Seconds of silence after which the server is asked whether it is there. After three questions
-    without an answer the connection is lost. ``None``: never ask."""
+    keepalive: float | None = None
+    """Seconds of silence after which the server is asked whether it is there; 0: never. After three
+    questions without an answer (``ServerAliveCountMax``) the connection is lost. ``None``:
+    ``ServerAliveInterval`` of the configuration decides, and else it is 15."""
 
     def __post_init__(self) -> None:
         if self.host_keys is not None and self.host_keys not in get_args(HostKeys):
             choices = ", ".join(map(repr, get_args(HostKeys)))
             raise SSHConfigError(f"host_keys={self.host_keys!r}: one of {choices}")
-        if self.port is not None and not 0 < self.port < 65536:
+        if self.port is not None and not (_is_number(self.port, int) and 0 < self.port < 65536):
             raise SSHConfigError(f"port={self.port!r}: a number from 1 to 65535")
-        if self.keepalive is not None and not self.keepalive > 0:
-            raise SSHConfigError(f"keepalive={self.keepalive!r}: seconds above 0, or None for never")
+        if self.keepalive is not None and not (
+            _is_number(self.keepalive, int, float) and self.keepalive >= 0
+        ):
+            raise SSHConfigError(f"keepalive={self.keepalive!r}: seconds, or 0 for never")
         for name in ("identity_files", "known_hosts"):
             paths = getattr(self, name)
             if isinstance(paths, str | os.PathLike):
@@ -67,13 +70,19 @@ class SSHOptions:
         """The configuration files to read, most important first.
 
         Raises:
-            SSHConfigError: the file that was named does not exist.
+            SSHConfigError: the file that was named does not exist or is a directory.
         """
         if self.config is False:
             return []
         if self.config is not None:
             path = Path(self.config).expanduser()
-            if not path.is_file():
+            if not path.exists():  # /dev/null is fine: a configuration that says nothing
                 raise SSHConfigError(f"SSH configuration {path}: no such file")
+            if path.is_dir():
+                raise SSHConfigError(f"SSH configuration {path}: is a directory")
             return [path]
         return [path for path in (Path(_USER_CONFIG).expanduser(), Path(_SYSTEM_CONFIG)) if path.is_file()]
+
+
+def _is_number(value: object, *kinds: type) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, bool)

@@ -47,6 +47,8 @@ _ALGORITHMS = {
 }
 #: Receive window of a channel: what a node may have sent and nobody taken, in bytes.
 _WINDOW = 256 * 1024
+#: Seconds of silence before the server is asked whether it is there, and how often it is asked.
+_KEEPALIVE = 15.0
 _KEEPALIVE_COUNT = 3
 #: How OpenSSH writes a variable of the environment in a path.
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -76,12 +78,13 @@ class Router:
         self._options = options
         self._config = config
         self._keys = keys
+        self._plain_paths: dict[str, Path] = {}
         self._known_hosts: dict[tuple[Path, ...], KnownHosts] = {}
         self._key_sets: dict[Hashable, list[asyncssh.SSHKeyPair]] = {}
         self._option_sets: dict[Hashable, asyncssh.SSHClientConnectionOptions] = {}
 
-    def route(self, node: str) -> Route:
-        """The route to a node.
+    async def route(self, node: str) -> Route:
+        """The route to a node. It waits only for the agent, once.
 
         Raises:
             SSHConfigError: the configuration cannot be followed for this node.
@@ -95,7 +98,10 @@ class Router:
         port = self._options.port or settings.number("port", 1, 65535) or _DEFAULT_PORT
         user = self._options.user or settings.get("user") or self._config.local_user
         alias = settings.get("hostkeyalias")
-        paths = _Paths(settings, node, host, port, user, self._config.local_user)
+        paths = _Paths(settings, self._plain_paths, node, host, port, user, self._config.local_user)
+        agent = self._agent_of(settings, paths)
+        if agent is not None:
+            await self._keys.ask_agent(agent)
         known_hosts = self._known_hosts_of(paths)
         strict = self._is_strict(settings)
         return Route(
@@ -106,7 +112,7 @@ class Router:
             alias=alias,
             known_hosts=known_hosts,
             trusted=known_hosts.trusted(host, port, alias) if strict else None,
-            keys=self._keys_of(settings, paths),
+            keys=self._keys_of(settings, paths, agent),
             options=self._options_of(settings, user),
         )
 
@@ -128,7 +134,16 @@ class Router:
             found = self._known_hosts[files] = KnownHosts(files)
         return found
 
-    def _keys_of(self, settings: HostSettings, paths: _Paths) -> list[asyncssh.SSHKeyPair]:
+    def _agent_of(self, settings: HostSettings, paths: _Paths) -> str | None:
+        """The socket of the agent to ask, if one is to be asked."""
+        socket = settings.get("identityagent") or "SSH_AUTH_SOCK"
+        if not self._options.agent or socket.lower() == "none":
+            return None
+        if socket == "SSH_AUTH_SOCK" or (socket.startswith("$") and not socket.startswith("${")):
+            return os.environ.get(socket.removeprefix("$")) or None
+        return str(paths.one(socket))
+
+    def _keys_of(self, settings: HostSettings, paths: _Paths, agent: str | None) -> list[asyncssh.SSHKeyPair]:
         files: tuple[Path, ...] | None
         if self._options.identity_files is not None:
             files = tuple(map(Path, self._options.identity_files))
@@ -138,17 +153,25 @@ class Router:
         else:
             files = paths.all("identityfile") if settings.get_all("identityfile") else None
         only_these = settings.flag("identitiesonly", default=False)
-        key = (files, only_these)
+        certificates = paths.all("certificatefile")
+        key = (files, only_these, agent, certificates)
         found = self._key_sets.get(key)
         if found is None:
             found = self._key_sets[key] = self._keys.keys(
-                files, agent=self._options.agent, only_these=only_these
+                files,
+                agent=agent,
+                only_these=only_these,
+                certificates=certificates,
+                must_work=self._options.identity_files is not None,
             )
         return found
 
     def _options_of(self, settings: HostSettings, user: str) -> asyncssh.SSHClientConnectionOptions:
         algorithms = {name: settings.get(keyword) for keyword, name in _ALGORITHMS.items()}
-        interval = settings.number("serveraliveinterval") or self._options.keepalive or 0
+        interval = self._options.keepalive
+        if interval is None:
+            configured = settings.seconds("serveraliveinterval")
+            interval = _KEEPALIVE if configured is None else configured
         count = settings.number("serveralivecountmax") or _KEEPALIVE_COUNT
         key = (user, interval, count, *algorithms.values())
         found = self._option_sets.get(key)
@@ -161,9 +184,17 @@ class _Paths:
     """File names in a host's configuration, with their tokens expanded."""
 
     def __init__(
-        self, settings: HostSettings, node: str, host: str, port: int, user: str, local_user: str
+        self,
+        settings: HostSettings,
+        plain: dict[str, Path],
+        node: str,
+        host: str,
+        port: int,
+        user: str,
+        local_user: str,
     ) -> None:
         self._settings = settings
+        self._plain = plain  # names without tokens or variables, the same for all hosts
         self._about = (node, host, port, user, local_user)
 
     @cached_property
@@ -172,17 +203,23 @@ class _Paths:
 
     def all(self, keyword: str) -> tuple[Path, ...]:
         """One file a value; ``none`` is none."""
-        return tuple(self._expand(text) for text in self._settings.get_all(keyword) if text.lower() != "none")
+        return tuple(self.one(text) for text in self._settings.get_all(keyword) if text.lower() != "none")
 
     def listed(self, keyword: str, default: Sequence[str]) -> tuple[Path, ...]:
         """Several files in one value."""
         names = self._settings.get_all(keyword) or default
-        return tuple(self._expand(name) for name in names if name.lower() != "none")
+        return tuple(self.one(name) for name in names if name.lower() != "none")
 
-    def _expand(self, text: str) -> Path:
-        text = expand_tokens(text, self._tokens) if "%" in text else text
-        text = _VARIABLE.sub(lambda found: os.environ.get(found[1], found[0]), text)
-        return Path(text).expanduser()
+    def one(self, text: str) -> Path:
+        """A name with its tokens, variables and ``~`` expanded."""
+        if "%" in text or "$" in text:
+            text = expand_tokens(text, self._tokens)
+            text = _VARIABLE.sub(lambda found: os.environ.get(found[1], found[0]), text)
+            return Path(text).expanduser()
+        path = self._plain.get(text)
+        if path is None:
+            path = self._plain[text] = Path(text).expanduser()
+        return path
 
 
 def _build_options(

@@ -9,10 +9,12 @@ import asyncio
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any, cast
 
 import anyio
 import asyncssh
 
+from asynctask.ssh.groups import FIND_WAIT, KILL_WAIT, end_group
 from asynctask.waiting import Grace
 
 __all__ = ("RemoteCommand", "start")
@@ -21,8 +23,10 @@ __all__ = ("RemoteCommand", "start")
 #: it, in seconds; and how long altogether. Longer than for local processes: the network is between.
 OUTPUT_GRACE = 1.0
 OUTPUT_GRACE_TOTAL = 10.0
-#: How long a channel may take to close after KILL, in seconds.
-KILL_WAIT = 2.0
+#: How long ending a command may take beyond its grace, in seconds.
+END_WAIT = FIND_WAIT + 2 * KILL_WAIT
+#: Bytes of input that are written at a time; asyncssh copies what waits.
+_PIECE = 64 * 1024
 
 Receive = Callable[[str, bytes], None]
 
@@ -33,12 +37,15 @@ class RemoteCommand(asyncssh.SSHClientSession[bytes]):
     Args:
         receive: called with ``"stdout"`` or ``"stderr"`` and some bytes.
         separate_stderr: else standard error is part of standard output.
+        no_input: it reads nothing, so the end of its input goes out with the request to run it.
     """
 
-    def __init__(self, receive: Receive, *, separate_stderr: bool) -> None:
+    def __init__(self, receive: Receive, *, separate_stderr: bool, no_input: bool = False) -> None:
         self._receive = receive
         self._stderr = "stderr" if separate_stderr else "stdout"
+        self._no_input = no_input
         self._loop = asyncio.get_running_loop()
+        self._exit = asyncio.Event()
         self._over = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -55,6 +62,8 @@ class RemoteCommand(asyncssh.SSHClientSession[bytes]):
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         self._channel = chan
+        if self._no_input:
+            self._loop.call_soon(self.close)
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
         self._receive("stdout" if datatype is None else self._stderr, data)
@@ -80,16 +89,17 @@ class RemoteCommand(asyncssh.SSHClientSession[bytes]):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = exc
+        self._take_the_rest()
         if self._hangup is not None:
             self._hangup.cancel()
-        if self._paused:
-            self.resume_reading()  # what the channel still holds is delivered now or never
         self._room.set()
+        self._exit.set()
         self._over.set()
 
     # -- the end ------------------------------------------------------------------------------
 
     def _exited(self) -> None:
+        self._exit.set()
         self._hang_up_by = self._loop.time() + OUTPUT_GRACE_TOTAL
         self._await_output_end()
 
@@ -104,6 +114,7 @@ class RemoteCommand(asyncssh.SSHClientSession[bytes]):
             self._exited()
         elif self._channel is not None:
             self._channel.close()
+            self._over.set()  # whether the server answers or not
 
     async def wait(self) -> None:
         """Wait until the channel is closed. Cancelling leaves the command as it is."""
@@ -112,17 +123,30 @@ class RemoteCommand(asyncssh.SSHClientSession[bytes]):
     async def end(self, grace: Grace) -> None:
         """End the command and its process group: TERM, the grace, KILL, close.
 
-        OpenSSH passes signals on since 7.9. Returns at most ``KILL_WAIT`` seconds after KILL.
+        Returns at most ``END_WAIT`` seconds after the grace. What a slow consumer has not taken stays
+        in the channel until the command has ended, so that there is not more and more of it.
         """
-        self.resume_reading()
+        if self._over.is_set() or self._channel is None:
+            return
+        connection = cast("asyncssh.SSHClientConnection", self._channel.get_connection())
+        ended = await end_group(connection, grace) or await self._end_by_signals(grace)
+        self._take_the_rest()
+        if ended:
+            with anyio.move_on_after(KILL_WAIT):
+                await self._over.wait()
+        if not self._over.is_set():
+            self._channel.abort()
+
+    async def _end_by_signals(self, grace: Grace) -> bool:
+        """Where the group was not found. OpenSSH passes signals on since 7.9, but none to root's commands."""
         self._signal("TERM")
         with grace.period():
-            await self._over.wait()
-        self._signal("KILL")
-        with anyio.move_on_after(KILL_WAIT):
-            await self._over.wait()
-        if not self._over.is_set() and self._channel is not None:
-            self._channel.abort()
+            await self._exit.wait()
+        if not self._exit.is_set():
+            self._signal("KILL")
+            with anyio.move_on_after(KILL_WAIT):
+                await self._exit.wait()
+        return self._exit.is_set()
 
     def _signal(self, name: str) -> None:
         if not self._over.is_set() and self._channel is not None:
@@ -139,8 +163,15 @@ class RemoteCommand(asyncssh.SSHClientSession[bytes]):
 
     def resume_reading(self) -> None:
         """Take output again."""
-        if self._paused and self._channel is not None:
-            self._paused = False
+        if self._paused:
+            if self._hangup is not None:
+                self._exited()  # the time in which nobody took anything does not count
+            self._take_the_rest()
+
+    def _take_the_rest(self) -> None:
+        """What the channel holds is delivered now or never, be it paused or just being started."""
+        self._paused = False
+        if self._channel is not None:
             with suppress(OSError, asyncssh.Error):
                 self._channel.resume_reading()
 
@@ -150,13 +181,14 @@ class RemoteCommand(asyncssh.SSHClientSession[bytes]):
         Raises:
             BrokenPipeError: the channel is closed.
         """
-        await self._room.wait()
-        if self._over.is_set() or self._channel is None:
-            raise BrokenPipeError("standard input is closed")
-        try:
-            self._channel.write(data)
-        except OSError as exc:
-            raise BrokenPipeError("standard input is closed") from exc
+        for start in range(0, len(data), _PIECE):
+            await self._room.wait()
+            if self._over.is_set() or self._channel is None:
+                raise BrokenPipeError("standard input is closed")
+            try:
+                self._channel.write(data[start : start + _PIECE])
+            except OSError as exc:
+                raise BrokenPipeError("standard input is closed") from exc
 
     def close(self) -> None:
         """End the input."""
@@ -166,22 +198,30 @@ class RemoteCommand(asyncssh.SSHClientSession[bytes]):
 
 
 async def start(
-    connection: asyncssh.SSHClientConnection, command: str, receive: Receive, *, separate_stderr: bool
+    connection: asyncssh.SSHClientConnection,
+    command: str,
+    receive: Receive,
+    *,
+    separate_stderr: bool,
+    no_input: bool = False,
 ) -> RemoteCommand:
-    """Start a command.
+    """Start a command. The arguments are those of :class:`RemoteCommand`.
 
     Raises:
-        asyncssh.Error: the node did not open a channel or refused to run it.
+        asyncssh.Error: the node did not open a channel or refused to run it, or the connection broke.
 
-    Cancelling may leave a channel that is being opened: close the connection then.
+    Cancelling ends what the node has started meanwhile; this takes a little more than ``FIND_WAIT`` at most.
     """
-    session = RemoteCommand(receive, separate_stderr=separate_stderr)
-    await connection.create_session(
-        lambda: session,
-        command,
-        encoding=None,
-        request_pty=False,
-    )
+    session = RemoteCommand(receive, separate_stderr=separate_stderr, no_input=no_input)
+    raw: Any = command.encode(errors="surrogateescape")  # asyncssh sends bytes as they are
+    try:
+        await connection.create_session(lambda: session, raw, encoding=None, request_pty=False)
+    except OSError as exc:
+        raise asyncssh.ConnectionLost(str(exc)) from exc
+    except asyncio.CancelledError:
+        with anyio.move_on_after(FIND_WAIT + 0.5, shield=True):
+            await session.end(Grace(0))
+        raise
     return session
 
 

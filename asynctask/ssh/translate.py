@@ -20,10 +20,10 @@ from asynctask.errors import (
 )
 from asynctask.ssh.routes import Route
 
-__all__ = ("translate",)
+__all__ = ("is_no_room", "no_room", "translate")
 
 
-def translate(route: Route, exc: OSError | asyncssh.Error, locked: Sequence[Path]) -> NodeError:
+def translate(route: Route, exc: Exception, locked: Sequence[Path]) -> NodeError:
     """The error for a connection that did not come about.
 
     Args:
@@ -39,32 +39,59 @@ def translate(route: Route, exc: OSError | asyncssh.Error, locked: Sequence[Path
         if "host key" in str(exc).lower() and route.trusted is not None and any(route.trusted):
             return _host_key_wrong(route, exc)
         return ConnectionFailedError(route.node, f"{_place(route)}: no common algorithm ({exc})")
-    if isinstance(exc, asyncssh.Error):
+    if isinstance(exc, asyncssh.DisconnectError) and "authentication failures" in exc.reason:
+        return AuthenticationError(
+            route.node,
+            f"login as {route.user} refused, the server takes fewer than the {len(route.keys)} keys offered",
+            "say which with IdentityFile and IdentitiesOnly",
+        )
+    if isinstance(exc, asyncssh.ConnectionLost | ConnectionResetError | BrokenPipeError):
         return ConnectionFailedError(
             route.node,
-            f"{_place(route)} closed the connection before the login ({exc})",
+            f"{_place(route)} closed the connection before the login ({_reason(exc)})",
             "it may be throttling (MaxStartups): lower the fanout",
         )
-    return _network_error(route, exc)
+    if isinstance(exc, OSError) and is_no_room(exc):
+        return no_room(route.node)
+    if isinstance(exc, OSError) or _is_no_name(exc):
+        return _network_error(route, exc)
+    return ConnectionFailedError(route.node, f"{_place(route)}: the SSH handshake failed ({exc})")
 
 
-def _network_error(route: Route, exc: OSError) -> NodeError:
+def is_no_room(exc: OSError) -> bool:
+    """Whether something failed for lack of descriptors."""
+    return exc.errno in (errno.EMFILE, errno.ENFILE)
+
+
+def no_room(node: str) -> NodeError:
+    """The error for a connection that was not tried for lack of descriptors."""
+    return NoCapacityError(
+        node, "no descriptor left for a connection", "raise `ulimit -n` or lower the fanout"
+    )
+
+
+def _is_no_name(exc: Exception) -> bool:
+    """Whether a name was refused before it was looked up; bytes from the peer fail to decode."""
+    return isinstance(exc, UnicodeError) and not isinstance(exc, UnicodeDecodeError)
+
+
+def _reason(exc: Exception) -> str:
+    # asyncio joins the errors of several addresses into one text without a number.
+    return os.strerror(exc.errno) if isinstance(exc, OSError) and exc.errno else str(exc)
+
+
+def _network_error(route: Route, exc: Exception) -> NodeError:
     node = route.node
-    if isinstance(exc, socket.gaierror):
+    if isinstance(exc, socket.gaierror | UnicodeError):
+        reason = exc.strerror if isinstance(exc, socket.gaierror) else "no name can be like this"
         return ConnectionFailedError(
-            node, f"unknown host name {route.host} ({exc.strerror})", "check its spelling, DNS or /etc/hosts"
+            node, f"unknown host name {route.host} ({reason})", "check its spelling, DNS or /etc/hosts"
         )
-    if exc.errno in (errno.EMFILE, errno.ENFILE):
-        return NoCapacityError(
-            node, "no descriptor left for a connection", "raise `ulimit -n` or lower the fanout"
-        )
-    if exc.errno == errno.ECONNREFUSED:
+    if isinstance(exc, ConnectionRefusedError):
         return ConnectionRefusedByNodeError(
             node, f"{_place(route)} refused the connection", "is sshd running there, on this port?"
         )
-    # asyncio joins the errors of several addresses into one text without a number.
-    reason = os.strerror(exc.errno) if exc.errno else str(exc)
-    return ConnectionFailedError(node, f"{_place(route)}: {reason}")
+    return ConnectionFailedError(node, f"{_place(route)}: {_reason(exc)}")
 
 
 def _login_refused(route: Route, exc: Exception, locked: Sequence[Path]) -> AuthenticationError:

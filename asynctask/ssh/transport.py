@@ -7,6 +7,7 @@ with its trip through the TCP stack costs more than what is in most of them.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 __all__ = ("CorkedTransport",)
@@ -20,11 +21,11 @@ class CorkedTransport(asyncio.Transport):
     def __init__(self, inner: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._inner = inner
         self._loop = loop
-        self._waiting: list[bytes | bytearray | memoryview] = []
+        self._waiting: list[bytes] = []
         self._scheduled = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        self._waiting.append(data)
+        self._waiting.append(bytes(data))  # the caller may use its buffer again
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._flush)
@@ -33,7 +34,8 @@ class CorkedTransport(asyncio.Transport):
         self._scheduled = False
         if self._waiting:
             waiting, self._waiting = self._waiting, []
-            self._inner.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
+            with suppress(RuntimeError):  # uvloop: it is closed, by a connect that was cancelled
+                self._inner.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
 
     def close(self) -> None:
         self._flush()

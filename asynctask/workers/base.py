@@ -91,8 +91,9 @@ class Worker(ABC):
             raise EmptyTargetsError("no nodes to run on: the set of targets is empty")
         check_seconds("timeout", timeout)
         check_seconds("connect_timeout", connect_timeout)
-        check_seconds("grace", grace)
-        check_fanout(fanout)
+        check_seconds("grace", grace, bounded=True)
+        if fanout is not None:
+            check_fanout(fanout)
         _check_stdin(stdin, len(nodes))
         self.command = command
         self.nodes = tuple(nodes)
@@ -139,24 +140,27 @@ class Worker(ABC):
             return stdin
         if isinstance(stdin, AsyncIterable):
             return aiter(stdin)
-        raise UsageError(f"stdin for {node}: bytes or an async iterable of bytes, not {stdin!r:.60}")
+        raise UsageError(f"stdin for {node}: bytes or an async iterable of bytes, not {type(stdin).__name__}")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {len(self.nodes)} nodes>"
 
 
-def check_seconds(name: str, seconds: float | None) -> None:
-    """Refuse what is no length of time, at the call."""
-    if seconds is None:
+def check_seconds(name: str, seconds: float | None, *, bounded: bool = False) -> None:
+    """Refuse what is no length of time, and where it must be ``bounded`` what has no end, at the call."""
+    if seconds is None and not bounded:
         return
     if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not seconds >= 0:
-        raise UsageError(f"{name}={seconds!r}: a number of seconds, 0 or more, or None for no limit")
+        fits = False
+    else:
+        fits = seconds < math.inf or not bounded
+    if not fits:
+        no_limit = "" if bounded else ", or None for no limit"
+        raise UsageError(f"{name}={seconds!r}: a number of seconds, 0 or more{no_limit}")
 
 
-def check_fanout(fanout: int | None) -> None:
+def check_fanout(fanout: int) -> None:
     """Refuse a fanout that would start nothing, at the call."""
-    if fanout is None:
-        return
     if not isinstance(fanout, int) or isinstance(fanout, bool) or fanout < 1:
         raise UsageError(f"fanout={fanout!r}: how many nodes run at once, 1 or more")
 
@@ -172,5 +176,5 @@ def _check_stdin(stdin: object, nodes: int) -> None:
             )
     elif not isinstance(stdin, AsyncIterable) and not (callable(stdin) and not inspect.isclass(stdin)):
         raise UsageError(
-            f"stdin: bytes, an async iterable of bytes or a function of the node, not {stdin!r:.60}"
+            f"stdin: bytes, an async iterable of bytes or a function of the node, not {type(stdin).__name__}"
         )

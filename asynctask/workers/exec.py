@@ -71,8 +71,8 @@ class ExecWorker(Worker):
             raise kind(node, f"could not start a process: {exc.strerror or exc}") from exc
         except ValueError as exc:  # a NUL byte in the command
             raise SpawnError(node, f"could not start a process: {exc}") from exc
-        sink.started(process)
         try:
+            sink.started(process)
             if data is None:
                 rc = await process.wait()
             else:
@@ -86,8 +86,12 @@ class ExecWorker(Worker):
         return Ended.from_returncode(rc)
 
     async def _end(self, process: LocalProcess) -> None:
-        with anyio.move_on_after(self.grace.seconds + KILL_WAIT + 1, shield=True):
-            await self._kill(process, self.grace)
-        if process.returncode is None:
-            process.signal_group(signal.SIGKILL)
-        process.drain()
+        try:
+            with anyio.move_on_after(self.grace.seconds + KILL_WAIT + 1, shield=True):
+                await self._kill(process, self.grace)
+        finally:
+            if process.returncode is None:  # whatever the ladder did, nothing is left running
+                process.signal_group(signal.SIGKILL)
+                with anyio.move_on_after(KILL_WAIT, shield=True):
+                    await process.wait_exit()
+            process.drain()

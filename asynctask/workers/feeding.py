@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol, TypeVar
 
@@ -13,6 +14,9 @@ from asynctask.errors import NodeError
 __all__ = ("Writer", "wait_feeding")
 
 T = TypeVar("T")
+
+#: How long a stream may be written on without others having a turn, in seconds.
+_SLICE = 0.01
 
 
 class Writer(Protocol):
@@ -35,17 +39,13 @@ async def wait_feeding(
             not left to work on it: the caller ends it.
     """
     failure: Exception | None = None
+    lost: Exception | None = None
     result: list[T] = []
 
     async def feed() -> None:
         nonlocal failure
         try:
-            with suppress(BrokenPipeError):
-                if isinstance(data, bytes):
-                    await writer.write(data)
-                else:
-                    async for chunk in data:
-                        await writer.write(chunk)
+            await _write_all(writer, data)
             writer.close()
         except Exception as exc:  # the stream is the caller's code
             failure = exc
@@ -53,8 +53,35 @@ async def wait_feeding(
 
     async with anyio.create_task_group() as group:
         group.start_soon(feed)
-        result.append(await wait())
+        try:
+            result.append(await wait())
+        except Exception as exc:  # raised below, out of the group that would wrap it
+            lost = exc
         group.cancel_scope.cancel()
     if failure is not None:
         raise NodeError(node, f"its input raised {failure!r}", "the command was stopped") from failure
+    if lost is not None:
+        raise lost
     return result[0]
+
+
+async def _write_all(writer: Writer, data: AsyncIterator[bytes] | bytes) -> None:
+    """Write until the end of the data, or until nobody reads any more."""
+    if isinstance(data, bytes):
+        with suppress(BrokenPipeError):
+            await writer.write(data)
+        return
+    clock = asyncio.get_running_loop().time
+    until = clock() + _SLICE
+    try:
+        async for chunk in data:
+            try:
+                await writer.write(chunk)
+            except BrokenPipeError:
+                break
+            if clock() >= until:  # neither the stream nor the reader need have made us wait
+                await asyncio.sleep(0)
+                until = clock() + _SLICE
+    finally:
+        if isinstance(data, AsyncGenerator):
+            await data.aclose()  # its own cleanup is done before the target ends

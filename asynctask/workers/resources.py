@@ -40,5 +40,9 @@ class Resources:
         """Close all, in reverse order, each within ``CLOSE_TIMEOUT``, also when cancelled."""
         while self._made:
             _, closable = self._made.popitem()
-            with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
-                await closable.aclose()
+            try:
+                with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
+                    await closable.aclose()
+            except BaseException:
+                await self.aclose()  # whatever became of this one, the others are closed
+                raise

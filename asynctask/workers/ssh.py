@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import anyio
 import asyncssh
 
-from asynctask.errors import ConnectionFailedError, ConnectionLostError, NodeError
+from asynctask.errors import ConnectionFailedError, ConnectionLostError, NodeError, SpawnError, UsageError
 from asynctask.outcome import Ended, Outcome
 from asynctask.ssh.connect import Connector, close_connection
 from asynctask.ssh.options import SSHOptions
-from asynctask.ssh.session import KILL_WAIT, RemoteCommand, signal_number, start
+from asynctask.ssh.session import END_WAIT, RemoteCommand, signal_number, start
 from asynctask.workers.base import Sink, Worker
 from asynctask.workers.feeding import wait_feeding
 from asynctask.workers.resources import Resources
@@ -37,6 +37,8 @@ class SSHWorker(Worker):
         self, command: str, nodes: Sequence[str], *, ssh: SSHOptions | None = None, **settings: Any
     ) -> None:
         super().__init__(command, nodes, **settings)
+        if "\0" in command:
+            raise UsageError("a command cannot hold a NUL character")
         self.ssh = ssh or SSHOptions()
         self.ssh.config_files()  # a file that was named and is not there is said now
 
@@ -50,11 +52,21 @@ class SSHWorker(Worker):
                 with anyio.fail_after(self.connect_timeout):
                     connection = await connector.connect(node)
                     sink.connected()
-                    command = await start(connection, self.command, sink.data, separate_stderr=self.stderr)
+                    command = await start(
+                        connection,
+                        self.command,
+                        sink.data,
+                        separate_stderr=self.stderr,
+                        no_input=data is None,
+                    )
             except TimeoutError as exc:
                 raise self._too_slow(node, connection) from exc
             except asyncssh.Error as exc:
-                raise NodeError(node, f"the server did not run the command: {exc}") from exc
+                if connection is not None and connection.is_closed():
+                    raise ConnectionLostError(
+                        node, f"connection lost before the command ran ({exc})"
+                    ) from exc
+                raise SpawnError(node, f"the server did not run the command: {exc}") from exc
             sink.started(command)
             return await self._finish(node, command, data)
         finally:
@@ -64,12 +76,11 @@ class SSHWorker(Worker):
     async def _finish(self, node: str, command: RemoteCommand, data: Any) -> Ended:
         try:
             if data is None:
-                command.close()
                 await command.wait()
             else:
                 await wait_feeding(node, command.wait, command, data)
         except BaseException:
-            with anyio.move_on_after(self.grace.seconds + KILL_WAIT + 1, shield=True):
+            with anyio.move_on_after(self.grace.seconds + END_WAIT + 1, shield=True):
                 await command.end(self.grace)
             raise
         return _ended(node, command)

@@ -1,0 +1,435 @@
+"""Tests of asynctask.ssh.connect: against OpenSSH, the cluster, and servers that misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import pytest
+
+from asynctask import SSHOptions
+from asynctask.errors import (
+    AuthenticationError,
+    ConnectionFailedError,
+    HostKeyError,
+    NoCapacityError,
+    NodeError,
+)
+from asynctask.ssh import connect as module
+from asynctask.ssh.config import SSHConfig
+from asynctask.ssh.connect import Connector, close_connection
+from asynctask.ssh.routes import Router
+from asynctask.testing import Cluster, Fault
+from asynctask.testing.clientfiles import generate_key
+from tests.ssh.agents import AgentProxy, RealAgent
+from tests.ssh.servers import NODE, ScriptedFactory, raw_server
+from tests.sshd import OpenSSHServer
+from tests.support import turns
+from tests.testing.clients import until
+
+PATIENCE = 10.0
+
+
+@asynccontextmanager
+async def connector(options: SSHOptions) -> AsyncIterator[Connector]:
+    """A connector that is closed."""
+    made = Connector(options)
+    try:
+        yield made
+    finally:
+        await made.aclose()
+
+
+async def _fail(options: SSHOptions, node: str = NODE) -> NodeError:
+    """Why a connection does not come about."""
+    async with connector(options) as connecting:
+        with pytest.raises(NodeError) as raised:
+            await asyncio.wait_for(connecting.connect(node), PATIENCE)
+    return raised.value
+
+
+# -- a connection that is made ------------------------------------------------------------------------
+
+
+async def test_logged_in_to_openssh(sshd: OpenSSHServer, real: SSHOptions) -> None:
+    """A connection is ready for commands when it is returned, and closed when it is closed."""
+    async with connector(real) as connecting:
+        connection = await connecting.connect("n1")
+        done = await connection.run("echo $SSH_CONNECTION", encoding=None)
+        await close_connection(connection)
+    assert isinstance(done.stdout, bytes)
+    assert done.stdout.decode().split()[2:] == [*map(str, sshd.address("n1"))]
+    assert connection.is_closed()
+
+
+async def test_logged_in_to_a_node(cluster: Cluster) -> None:
+    """The same in this process; the node sees it end."""
+    async with connector(SSHOptions(config=cluster.ssh_config)) as connecting:
+        connection = await connecting.connect("node1")
+        assert cluster.statistics().open_connections == 1
+        await close_connection(connection)
+        await cluster.wait_idle()
+    assert cluster.statistics().connections == 1
+
+
+async def test_close_is_repeatable(cluster: Cluster) -> None:
+    """A connection that is closed, or broken, can be closed."""
+    async with connector(SSHOptions(config=cluster.ssh_config)) as connecting:
+        for breaks in (False, True):
+            connection = await connecting.connect("node1")
+            if breaks:
+                cluster.disconnect("node1")
+                await connection.wait_closed()
+            for _ in range(2):
+                await close_connection(connection)
+            assert connection.is_closed()
+
+
+async def test_asyncssh_is_not_asked_to_connect(real: SSHOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No options are built anew for a node, in no thread."""
+    executed: list[Any] = []
+    monkeypatch.setattr(
+        asyncio.get_running_loop(), "run_in_executor", lambda *args: executed.append(args), False
+    )
+    built: list[int] = []
+    prepare = asyncssh.SSHClientConnectionOptions.prepare
+
+    def counting(self: Any, *args: Any, **kwargs: Any) -> Any:
+        built.append(1)
+        return prepare(self, *args, **kwargs)
+
+    monkeypatch.setattr(asyncssh.SSHClientConnectionOptions, "prepare", counting)
+    async with connector(real) as connecting:
+        for node in ("n1", "n2", "n3"):
+            await close_connection(await connecting.connect(node))
+    assert (executed, built) == ([], [1])
+
+
+async def test_the_options_of_a_route_stay_as_they_are(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connections change copies; so they cannot disturb each other, at the same time or later."""
+    routes: list[Any] = []
+    route = Router.route
+
+    before: list[dict[str, Any]] = []
+
+    async def noting(self: Router, node: str) -> Any:
+        routes.append(await route(self, node))
+        before.append(dict(vars(routes[-1].options)))
+        return routes[-1]
+
+    monkeypatch.setattr(Router, "route", noting)
+    async with connector(SSHOptions(config=cluster.ssh_config)) as connecting:
+        nodes = ("node1", "node2", "node3")
+        connections = await asyncio.gather(*(connecting.connect(node) for node in nodes))
+        for connection in connections:
+            await close_connection(connection)
+    assert len({id(each.options) for each in routes}) == 1
+    assert [dict(vars(each.options)) for each in routes] == before
+    assert [len(each.keys) for each in routes] == [1, 1, 1]
+
+
+async def test_everything_is_prepared_once(
+    sshd: OpenSSHServer, real: SSHOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The configuration, the keys and the host keys are read once for all nodes, also at the same time."""
+    counts = {"config": 0, "keys": 0, "known_hosts": 0}
+
+    class CountingConfig(SSHConfig):
+        def __init__(self, *args: Any) -> None:
+            counts["config"] += 1
+            super().__init__(*args)
+
+    load, read = asyncssh.load_keypairs, asyncssh.import_known_hosts
+
+    def loading(*args: Any) -> Any:
+        counts["keys"] += 1
+        return load(*args)
+
+    def reading(*args: Any) -> Any:
+        counts["known_hosts"] += 1
+        return read(*args)
+
+    monkeypatch.setattr(module, "SSHConfig", CountingConfig)
+    monkeypatch.setattr(asyncssh, "load_keypairs", loading)
+    monkeypatch.setattr(asyncssh, "import_known_hosts", reading)
+    async with connector(real) as connecting:
+        connections = await asyncio.gather(*(connecting.connect(node) for node in sshd.nodes))
+        for connection in connections:
+            await close_connection(connection)
+    assert counts == {"config": 1, "keys": 1, "known_hosts": 1}
+
+
+async def test_a_host_certificate_is_for_the_host(scripted: ScriptedFactory, tmp_path: Path) -> None:
+    """Its name is that of the host, not the one that the node goes by here."""
+    authority, own = generate_key("authority"), generate_key("own")
+    certificate = authority.generate_host_certificate(own, "test", principals=[NODE])
+    server = await scripted(server_host_keys=[(own, certificate)])
+    known = tmp_path / "known"
+    known.write_text(f"@cert-authority * {authority.export_public_key('openssh').decode()}")
+    config = tmp_path / "config"
+    config.write_text(f"Host web1\n  HostName {NODE}\n")
+    options = server.options_with(config=config, host_keys="strict", known_hosts=[known])
+    async with connector(options) as connecting:
+        await close_connection(await connecting.connect("web1"))
+
+
+async def test_a_host_whose_key_is_of_another_kind_now(scripted: ScriptedFactory, tmp_path: Path) -> None:
+    """It is not taken for one that has nothing in common with us."""
+    old = asyncssh.generate_private_key("ecdsa-sha2-nistp256").export_public_key("openssh").decode()
+    known = tmp_path / "known"
+    server = await scripted()
+    known.write_text(f"[{NODE}]:{server.port} {old}")
+    error = await _fail(server.options_with(host_keys="strict", known_hosts=[known]))
+    assert type(error) is HostKeyError
+    assert error.reason == f"host key changed; the known one is in {known} line 1"
+
+
+async def test_the_known_key_is_asked_for(scripted: ScriptedFactory, tmp_path: Path) -> None:
+    """Of a server's several keys the one that is on record counts."""
+    keys = [asyncssh.generate_private_key(kind) for kind in ("ssh-ed25519", "ecdsa-sha2-nistp256")]
+    server = await scripted(server_host_keys=keys)
+    known = tmp_path / "known"
+    async with connector(server.options_with(host_keys="strict", known_hosts=[known])) as connecting:
+        with pytest.raises(HostKeyError):
+            await connecting.connect(NODE)
+    for key in keys:
+        known.write_text(f"{NODE} {key.export_public_key('openssh').decode()}")
+        async with connector(server.options_with(host_keys="strict", known_hosts=[known])) as connecting:
+            connection = await connecting.connect(NODE)
+            shown = connection.get_server_host_key()
+            await close_connection(connection)
+        assert shown is not None
+        assert shown.public_data == key.public_data
+
+
+# -- the agent ------------------------------------------------------------------------------------------
+
+
+async def test_the_agent_is_asked_once_a_run(
+    sshd: OpenSSHServer, agent: RealAgent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One connection to the agent and one question for all nodes, then one signature for each."""
+    await agent.add(sshd.files.key_file)
+    config = tmp_path / "config"
+    text = sshd.files.ssh_config.read_text()
+    config.write_text(text.replace("IdentityAgent none", "").replace("IdentitiesOnly yes", ""))
+    async with AgentProxy(tmp_path / "proxy.sock", agent) as proxy:
+        monkeypatch.setenv("SSH_AUTH_SOCK", proxy.socket)
+        async with connector(SSHOptions(config=config)) as connecting:
+            connections = await asyncio.gather(*(connecting.connect(node) for node in sshd.nodes))
+            for connection in connections:
+                await close_connection(connection)
+        assert (proxy.connections, proxy.requests) == (1, [11] + [13] * len(sshd.nodes))
+
+
+async def test_an_rsa_key_of_the_agent(
+    scripted: ScriptedFactory, agent: RealAgent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signature is of the kind that the server takes."""
+    key = tmp_path / "rsa"
+    private = await asyncio.to_thread(asyncssh.generate_private_key, "ssh-rsa", key_size=2048)
+    key.touch(mode=0o600)
+    key.write_bytes(private.export_private_key("openssh"))
+    await agent.add(key)
+    monkeypatch.setenv("SSH_AUTH_SOCK", agent.socket)
+    server = await scripted(signature_algs=["rsa-sha2-512"])
+    async with connector(server.options_with(identity_files=(), agent=True)) as connecting:
+        await close_connection(await connecting.connect(NODE))
+
+
+async def test_cancelling_one_login_does_not_disturb_the_next(
+    sshd: OpenSSHServer, agent: RealAgent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer of the agent that nobody waits for any more is not taken for another one's."""
+    await agent.add(sshd.files.key_file)
+    config = tmp_path / "config"
+    text = sshd.files.ssh_config.read_text()
+    config.write_text(text.replace("IdentityAgent none", "").replace("IdentitiesOnly yes", ""))
+    async with AgentProxy(tmp_path / "proxy.sock", agent) as proxy:
+        monkeypatch.setenv("SSH_AUTH_SOCK", proxy.socket)
+        async with connector(SSHOptions(config=config)) as connecting:
+            proxy.let_sign.clear()
+            cancelled = asyncio.create_task(connecting.connect("n1"))
+            await asyncio.wait_for(proxy.signing.wait(), PATIENCE)
+            cancelled.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await cancelled
+            proxy.let_sign.set()
+            await close_connection(await asyncio.wait_for(connecting.connect("n2"), PATIENCE))
+
+
+async def test_more_keys_than_the_server_takes(sshd: OpenSSHServer, tmp_path: Path) -> None:
+    """The hint is not that it might be throttling."""
+    files = []
+    for number in range(8):
+        files.append(tmp_path / f"key{number}")
+        files[-1].write_bytes(generate_key("").export_private_key("openssh"))
+    options = SSHOptions(config=sshd.files.ssh_config, identity_files=[*files, sshd.files.key_file])
+    error = await _fail(options, "n1")
+    assert type(error) is AuthenticationError
+    assert str(error) == (
+        f"n1: login as {sshd.user} refused, the server takes fewer than the 9 keys offered;"
+        " say which with IdentityFile and IdentitiesOnly"
+    )
+
+
+# -- a connection that does not come about ------------------------------------------------------------
+
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def _saying(greeting: bytes) -> Talk:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()  # the client's greeting
+        writer.write(greeting)
+        await writer.drain()
+        await reader.read()
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("greeting", "what"),
+    [
+        (b"SSH-1.5-old\r\n", "Unsupported SSH version"),
+        (b"x\r\n" * 5000, "Too many banner lines"),
+        (b"x" * 100_000, "Banner line too long"),
+        (
+            b"SSH-2.0-\xff\xfe\r\n",
+            "'ascii' codec can't decode byte 0xff in position 8: ordinal not in range(128)",
+        ),
+        (b"SSH-2.0-x\r\n" + b"\xff" * 2000, "Max packet size exceeded"),
+        (b"SSH-2.0-x\r\n" + b"\x00" * 2000, "Incomplete packet"),
+    ],
+)
+async def test_who_does_not_speak_our_language(greeting: bytes, what: str) -> None:
+    """Whatever a peer sends, it fails for this node alone, with what asyncssh found."""
+    async with raw_server(_saying(greeting)) as options:
+        error = await _fail(options)
+    assert type(error) is ConnectionFailedError
+    assert str(error) == f"{NODE}: port {options.port} of {NODE}: the SSH handshake failed ({what})"
+
+
+async def test_who_hangs_up() -> None:
+    """A server that is throttling closes the connection before it says a word."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(b"Exceeded MaxStartups\r\n")
+
+    async with raw_server(talk) as options:
+        error = await _fail(options)
+    assert type(error) is ConnectionFailedError
+    assert str(error) == (
+        f"{NODE}: port {options.port} of {NODE} closed the connection before the login (Connection lost);"
+        " it may be throttling (MaxStartups): lower the fanout"
+    )
+
+
+async def test_no_descriptor_for_the_socket(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is our trouble, not the node's."""
+
+    async def fail(*args: Any) -> None:
+        raise OSError(24, os.strerror(24))
+
+    async with connector(SSHOptions(config=cluster.ssh_config)) as connecting:
+        monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", fail, False)
+        with pytest.raises(NoCapacityError):
+            await connecting.connect("node1")
+
+
+async def test_no_descriptor_for_a_file(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same where there is none for the configuration."""
+
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise OSError(24, os.strerror(24))
+
+    async with connector(SSHOptions(config=cluster.ssh_config)) as connecting:
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "read_text", fail)
+            with pytest.raises(NoCapacityError):
+                await connecting.connect("node1")
+        await close_connection(await connecting.connect("node1"))
+
+
+async def test_a_configuration_that_makes_no_sense(tmp_path: Path) -> None:
+    """The node's error says what is wrong with it."""
+    path = tmp_path / "config"
+    path.write_text("User\n")
+    error = await _fail(SSHOptions(config=path), "web1")
+    assert type(error) is ConnectionFailedError
+    assert str(error) == f"web1: SSH configuration {path} line 1: User has no value"
+
+
+# -- cancelling --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", [None, Fault.SILENT, Fault.AUTH])
+async def test_cancelled_at_any_turn(cluster: Cluster, fault: Fault | None) -> None:
+    """Whenever a connection is given up, nothing is left of it, and nobody complains."""
+    loop = asyncio.get_running_loop()
+    problems: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda loop, context: problems.append(context))
+    cluster.fault("node1", fault)
+    async with connector(SSHOptions(config=cluster.ssh_config)) as connecting:
+        for delay in range(40):
+            connecting_now = asyncio.create_task(connecting.connect("node1"))
+            await turns(delay)
+            connecting_now.cancel()
+            with suppress(asyncio.CancelledError, NodeError):
+                await close_connection(await connecting_now)
+        await cluster.wait_idle()
+    assert cluster.statistics().open_connections == 0
+    assert problems == []
+
+
+async def test_close_gives_up_on_who_does_not_end(real: SSHOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that does not close in time is cut."""
+    monkeypatch.setattr(module, "CLOSE_TIMEOUT", 0.05)
+    async with connector(real) as connecting:
+        connection = await connecting.connect("n1")
+        never = asyncio.Event()
+        wait_closed = connection.wait_closed
+        monkeypatch.setattr(connection, "close", lambda: None)
+        monkeypatch.setattr(connection, "wait_closed", never.wait)
+        await asyncio.wait_for(close_connection(connection), PATIENCE)
+        await asyncio.wait_for(wait_closed(), PATIENCE)
+    assert connection.is_closed()
+
+
+async def test_close_goes_on_when_cancelled(real: SSHOptions) -> None:
+    """Cancelling does not leave a connection open."""
+    async with connector(real) as connecting:
+        connection = await connecting.connect("n1")
+        closing = asyncio.create_task(close_connection(connection))
+        await turns(1)
+        closing.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
+        await until(connection.is_closed)
+
+
+# -- logs -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("level", "talks"), [(logging.DEBUG, True), (logging.INFO, False), (None, False)])
+async def test_what_asyncssh_logs(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture, level: int | None, talks: bool
+) -> None:
+    """Only who sets its logger to DEBUG hears it: it costs time, and the command is in it."""
+    if level is not None:
+        caplog.set_level(level, "asyncssh")
+    async with connector(SSHOptions(config=cluster.ssh_config)) as connecting:
+        connection = await connecting.connect("node1")
+        await connection.run("true")
+        await close_connection(connection)
+    records = [record for record in caplog.records if record.name == "asyncssh"]
+    assert any("Connected to SSH server" in record.getMessage() for record in records) is talks

@@ -1,0 +1,109 @@
+"""Tests of asynctask.ssh.options."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asynctask.errors import SSHConfigError
+from asynctask.ssh.options import SSHOptions
+
+
+def test_defaults() -> None:
+    """Nothing is said by default; the agent is asked."""
+    options = SSHOptions()
+    values = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
+    assert values == {
+        "config": None,
+        "host_keys": None,
+        "user": None,
+        "port": None,
+        "identity_files": None,
+        "known_hosts": None,
+        "agent": True,
+        "keepalive": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"host_keys": "maybe"}, "host_keys='maybe': one of 'strict', 'off'"),
+        ({"host_keys": True}, "host_keys=True: one of 'strict', 'off'"),
+        ({"port": 0}, "port=0: a number from 1 to 65535"),
+        ({"port": 65536}, "port=65536: a number from 1 to 65535"),
+        ({"port": -22}, "port=-22: a number from 1 to 65535"),
+        ({"port": "22"}, "port='22': a number from 1 to 65535"),
+        ({"port": True}, "port=True: a number from 1 to 65535"),
+        ({"port": 22.5}, "port=22.5: a number from 1 to 65535"),
+        ({"keepalive": -1}, "keepalive=-1: seconds, or 0 for never"),
+        ({"keepalive": float("nan")}, "keepalive=nan: seconds, or 0 for never"),
+        ({"keepalive": "15"}, "keepalive='15': seconds, or 0 for never"),
+        ({"keepalive": True}, "keepalive=True: seconds, or 0 for never"),
+    ],
+)
+def test_a_value_that_can_never_work(values: dict[str, Any], message: str) -> None:
+    """It is refused at once, and the message shows it."""
+    with pytest.raises(SSHConfigError) as raised:
+        SSHOptions(**values)
+    assert str(raised.value) == message
+
+
+def test_files_may_be_one_or_several(home: Path) -> None:
+    """A single name is a list of one, and ``~`` is the home directory."""
+    options = SSHOptions(identity_files="~/.ssh/key", known_hosts=[Path("/a"), "~/b"])
+    assert options.identity_files == (home / ".ssh" / "key",)
+    assert options.known_hosts == (Path("/a"), home / "b")
+
+
+def test_equal_options_are_one_key() -> None:
+    """Workers with equal options share what is made for them."""
+    made = {SSHOptions(user="a", identity_files=["/k"], config="c"): 1}
+    assert made[SSHOptions(user="a", identity_files=(Path("/k"),), config="c")] == 1
+    assert SSHOptions(user="b") not in made
+
+
+def test_options_do_not_change() -> None:
+    """They are shared, so they are frozen."""
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        SSHOptions().port = 22  # type: ignore[misc]
+
+
+def test_no_configuration() -> None:
+    """``False`` is no file at all, also where the user has one."""
+    assert SSHOptions(config=False).config_files() == []
+
+
+def test_the_users_configuration(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By default the user's file comes first, then the system's, where they exist."""
+    system = tmp_path / "ssh_config"
+    monkeypatch.setattr("asynctask.ssh.options._SYSTEM_CONFIG", str(system))
+    assert SSHOptions().config_files() == []
+    system.touch()
+    assert SSHOptions().config_files() == [system]
+    (home / ".ssh" / "config").touch()
+    assert SSHOptions().config_files() == [home / ".ssh" / "config", system]
+
+
+def test_a_configuration_of_the_caller(home: Path) -> None:
+    """A file that is named is the only one."""
+    (home / ".ssh" / "config").touch()
+    (home / "mine").touch()
+    assert SSHOptions(config="~/mine").config_files() == [home / "mine"]
+
+
+def test_an_empty_device_is_a_configuration() -> None:
+    """What can be read need not be a plain file."""
+    assert SSHOptions(config="/dev/null").config_files() == [Path("/dev/null")]
+
+
+@pytest.mark.parametrize(("name", "what"), [("nope", "no such file"), ("", "is a directory")])
+def test_a_configuration_that_is_not_there(tmp_path: Path, name: str, what: str) -> None:
+    """A file that is named must exist."""
+    path = tmp_path / name
+    with pytest.raises(SSHConfigError) as raised:
+        SSHOptions(config=path).config_files()
+    assert str(raised.value) == f"SSH configuration {path}: {what}"

@@ -1,0 +1,317 @@
+"""Tests of asynctask.ssh.routes."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import pytest
+
+from asynctask.errors import SSHConfigError
+from asynctask.ssh.config import SSHConfig
+from asynctask.ssh.hostkeys import KnownHosts
+from asynctask.ssh.keys import KeyRing
+from asynctask.ssh.options import SSHOptions
+from asynctask.ssh.routes import Router
+from asynctask.testing.clientfiles import generate_key
+from tests.ssh.agents import RealAgent
+
+KEY = generate_key("").export_public_key("openssh").decode().strip()
+
+MakeRouter = Callable[..., Router]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """The place of a configuration file."""
+    return tmp_path / "config"
+
+
+@pytest.fixture
+def router(config: Path) -> MakeRouter:
+    """Makes a router for a configuration and options."""
+
+    def make(text: str = "", ring: KeyRing | None = None, **options: Any) -> Router:
+        config.write_text(text)
+        return Router(SSHOptions(config=False, **options), SSHConfig([config]), ring or KeyRing())
+
+    return make
+
+
+def _key(path: Path) -> Path:
+    path.touch(mode=0o600)
+    key = generate_key(path.name)
+    path.write_bytes(key.export_private_key("openssh"))
+    path.with_name(f"{path.name}.pub").write_bytes(key.export_public_key("openssh"))
+    return path
+
+
+async def test_nothing_configured(router: MakeRouter) -> None:
+    """A node is a host, on port 22, for whoever runs this."""
+    route = await router().route("Web1.Example")
+    assert (route.node, route.host, route.port, route.alias) == ("Web1.Example", "web1.example", 22, None)
+    assert route.user == SSHConfig().local_user == route.options.username
+    assert (route.trusted, list(route.keys)) == (([],) * 7, [])
+
+
+async def test_the_configuration(router: MakeRouter) -> None:
+    """What the configuration says is done."""
+    text = "Host web1\n HostName %h.example\n Port 2222\n User bob\n HostKeyAlias web\n"
+    route = await router(text).route("web1")
+    assert (route.host, route.port, route.user, route.alias) == ("web1.example", 2222, "bob", "web")
+
+
+async def test_the_caller_comes_first(router: MakeRouter) -> None:
+    """What the caller says counts more than the configuration."""
+    route = await router("Port 2222\nUser bob\n", port=23, user="tom").route("web1")
+    assert (route.port, route.user, route.options.username) == (23, "tom", "tom")
+
+
+@pytest.mark.parametrize(
+    ("configured", "said", "checked"),
+    [
+        (None, None, True),
+        ("yes", None, True),
+        ("ask", None, True),
+        ("accept-new", None, True),
+        ("No", None, False),
+        ("off", None, False),
+        ("no", "strict", True),
+        ("yes", "off", False),
+    ],
+)
+async def test_host_keys(router: MakeRouter, configured: str | None, said: str | None, checked: bool) -> None:
+    """Host keys are checked unless somebody clearly said no."""
+    text = "" if configured is None else f"StrictHostKeyChecking {configured}\n"
+    route = await router(text, host_keys=said).route("web1")
+    assert (route.trusted is not None) is checked
+
+
+async def test_known_hosts_are_read_once(
+    router: MakeRouter, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nodes with the same files share them."""
+    (home / ".ssh" / "known_hosts").write_text(f"web1 {KEY}\nweb2 {KEY}\n")
+    made: list[tuple[Path, ...]] = []
+
+    class Counting(KnownHosts):
+        def __init__(self, paths: tuple[Path, ...]) -> None:
+            made.append(paths)
+            super().__init__(paths)
+
+    monkeypatch.setattr("asynctask.ssh.routes.KnownHosts", Counting)
+    one = router("Host other\n UserKnownHostsFile /nope\n")
+    routes = [await one.route(name) for name in ("web1", "web2", "web3", "other", "web1")]
+    assert [len(route.trusted[0]) for route in routes if route.trusted is not None] == [1, 1, 0, 0, 1]
+    system = (Path("/etc/ssh/ssh_known_hosts"), Path("/etc/ssh/ssh_known_hosts2"))
+    assert made == [
+        (home / ".ssh" / "known_hosts", home / ".ssh" / "known_hosts2", *system),
+        (Path("/nope"), *system),
+    ]
+
+
+async def test_known_hosts_of_the_caller(router: MakeRouter, tmp_path: Path) -> None:
+    """They are the only ones."""
+    (tmp_path / "mine").write_text(f"web1 {KEY}\n")
+    route = await router("UserKnownHostsFile /other\n", known_hosts=[tmp_path / "mine"]).route("web1")
+    assert route.known_hosts.paths == (tmp_path / "mine",)
+    assert route.trusted is not None
+    assert len(route.trusted[0]) == 1
+
+
+async def test_names_of_files(router: MakeRouter, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokens, variables and ``~`` are expanded; blanks are kept in quotes."""
+    monkeypatch.setenv("PLACE", "some where")
+    monkeypatch.delenv("NOWHERE", raising=False)
+    text = (
+        "Host a\n HostName b.example\n User bob\n Port 77\n"
+        ' UserKnownHostsFile "~/x y/%n" /%h:%p/%r%%/%i ${PLACE}/%d/${NOWHERE} none\n'
+        " GlobalKnownHostsFile none\n"
+    )
+    route = await router(text).route("a")
+    assert route.known_hosts.paths == (
+        home / "x y" / "a",
+        Path(f"/b.example:77/bob%/{os.getuid()}"),
+        Path(f"some where/{home}/${{NOWHERE}}"),
+    )
+
+
+async def test_keys(router: MakeRouter, home: Path) -> None:
+    """The configured files, or the default ones; nodes with the same files share the keys."""
+    default = _key(home / ".ssh" / "id_ed25519")
+    one, two = _key(home / "one"), _key(home / "two")
+    made = router(
+        f"Host a?\n IdentityFile {one}\nHost a* b\n IdentityFile ~/two\nHost c\n IdentityFile none\n"
+    )
+    routes = {name: await made.route(name) for name in ("a1", "a2", "b", "c", "d")}
+    public = {path.name: asyncssh.read_public_key(f"{path}.pub").public_data for path in (one, two, default)}
+    offered = {name: [pair.public_data for pair in route.keys] for name, route in routes.items()}
+    assert offered == {
+        "a1": [public["one"], public["two"]],
+        "a2": [public["one"], public["two"]],
+        "b": [public["two"]],
+        "c": [],
+        "d": [public["id_ed25519"]],
+    }
+    assert routes["a1"].keys is routes["a2"].keys
+
+
+async def test_keys_of_the_caller(router: MakeRouter, home: Path) -> None:
+    """They replace all others, and must be there and be keys."""
+    _key(home / ".ssh" / "id_ed25519")
+    one = _key(home / "one")
+    assert len((await router("", identity_files=[one]).route("a")).keys) == 1
+    assert len((await router("", identity_files=[]).route("a")).keys) == 0
+    with pytest.raises(SSHConfigError, match=f"^private key {home}/nope: no such file$"):
+        await router("", identity_files=[home / "nope"]).route("a")
+    (home / "nope").write_text("no key")
+    with pytest.raises(SSHConfigError, match=f"^private key {home}/nope: "):
+        await router("", identity_files=[home / "nope"]).route("a")
+
+
+async def test_a_configured_certificate(router: MakeRouter, home: Path) -> None:
+    """CertificateFile adds a certificate to its key."""
+    key = _key(home / "one")
+    certificate = generate_key("ca").generate_user_certificate(
+        asyncssh.read_private_key(key), "me", principals=["me"]
+    )
+    (home / "elsewhere").write_bytes(certificate.export_certificate())
+    route = await router(f"IdentityFile {key}\nCertificateFile ~/elsewhere\n").route("a")
+    assert [pair.has_cert for pair in route.keys] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "expected"),
+    [
+        ("", {}, 1),
+        ("IdentityAgent SSH_AUTH_SOCK\n", {}, 1),
+        ("IdentityAgent $SSH_AUTH_SOCK\n", {}, 1),
+        ("IdentityAgent ${SSH_AUTH_SOCK}\n", {}, 1),
+        ("IdentityAgent {socket}\n", {}, 1),
+        ("IdentityAgent none\n", {}, 0),
+        ("IdentityAgent /nope\n", {}, 0),
+        ("IdentityAgent $NOWHERE\n", {}, 0),
+        ("IdentitiesOnly yes\n", {}, 0),
+        ("", {"agent": False}, 0),
+    ],
+)
+async def test_the_agent(
+    router: MakeRouter,
+    home: Path,
+    agent: RealAgent,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    options: dict[str, Any],
+    expected: int,
+) -> None:
+    """The agent of the environment is asked, or the one that is configured, or none."""
+    monkeypatch.setenv("SSH_AUTH_SOCK", agent.socket)
+    await agent.add(_key(home / "one"))
+    ring = KeyRing()
+    route = await router(text.replace("{socket}", agent.socket), ring, **options).route("a")
+    await ring.aclose()
+    assert len(route.keys) == expected
+
+
+async def test_options_are_shared(router: MakeRouter) -> None:
+    """asyncssh's options are built once for all nodes alike: that takes its time."""
+    made = router("Host c\n User bob\nHost d\n ServerAliveInterval 60\n")
+    routes = {name: await made.route(name) for name in "abcd"}
+    assert routes["a"].options is routes["b"].options
+    assert len({id(route.options) for route in routes.values()}) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "keepalive", "expected"),
+    [
+        ("", None, (15, 3)),
+        ("", 0, (0, 3)),
+        ("", 2.5, (2.5, 3)),
+        ("ServerAliveInterval 1m\nServerAliveCountMax 5\n", None, (60, 5)),
+        ("ServerAliveInterval 0\n", None, (0, 3)),
+        ("ServerAliveInterval 60\n", 7, (7, 3)),
+    ],
+)
+async def test_keepalive(
+    router: MakeRouter, text: str, keepalive: float | None, expected: tuple[float, int]
+) -> None:
+    """The caller, else the configuration, else 15 seconds."""
+    options = (await router(text, keepalive=keepalive).route("a")).options
+    assert (options.keepalive_interval, options.keepalive_count_max) == expected
+
+
+async def test_algorithms(router: MakeRouter) -> None:
+    """Configured algorithms are used."""
+    text = (
+        "Ciphers aes256-ctr\nMACs hmac-sha2-256\nKexAlgorithms curve25519-sha256\n"
+        "HostKeyAlgorithms ssh-ed25519\nPubkeyAcceptedAlgorithms ssh-ed25519\n"
+    )
+    options = (await router(text).route("a")).options
+    assert (options.encryption_algs, options.mac_algs, options.kex_algs, options.signature_algs) == (
+        [b"aes256-ctr"],
+        [b"hmac-sha2-256"],
+        [b"curve25519-sha256"],
+        [b"ssh-ed25519"],
+    )
+    assert options.server_host_key_algs == "ssh-ed25519"
+
+
+async def test_unknown_algorithms(router: MakeRouter, caplog: pytest.LogCaptureFixture) -> None:
+    """Those that nobody here knows cost a warning, once, and not the connection."""
+    made = router("Ciphers bogus\n")
+    plain = (await router("").route("a")).options
+    for name in ("a", "b"):
+        assert (await made.route(name)).options.encryption_algs == plain.encryption_algs
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "bogus" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "ProxyJump bastion\n",
+            "the SSH configuration asks for proxyjump bastion, which is not supported yet",
+        ),
+        (
+            "ProxyCommand nc x\n",
+            "the SSH configuration asks for proxycommand nc x, which is not supported yet",
+        ),
+        ("Port x\n", "SSH configuration {} line 1: port 'x' is no number from 1 to 65535"),
+        ("Port 70000\n", "SSH configuration {} line 1: port '70000' is no number from 1 to 65535"),
+        ("ServerAliveInterval x\n", "SSH configuration {} line 1: serveraliveinterval 'x' is no time"),
+        (
+            "ServerAliveCountMax x\n",
+            "SSH configuration {} line 1: serveralivecountmax 'x' is no number from 0 to 2147483647",
+        ),
+    ],
+)
+async def test_what_cannot_be_followed(router: MakeRouter, config: Path, text: str, message: str) -> None:
+    """The configuration of a node is followed or the node is not talked to."""
+    with pytest.raises(SSHConfigError) as raised:
+        await router(text).route("a")
+    assert str(raised.value) == message.format(config)
+
+
+async def test_nothing_of_the_users_environment_is_asked(
+    router: MakeRouter, home: Path, monkeypatch: pytest.MonkeyPatch, agent: RealAgent
+) -> None:
+    """asyncssh itself reads no configuration, no key and asks no agent."""
+    monkeypatch.setenv("SSH_AUTH_SOCK", agent.socket)
+    (home / ".ssh" / "config").write_text("User liar\nCompression yes\n")
+    _key(home / ".ssh" / "id_ed25519")
+    options = (await router("", agent=False, identity_files=()).route("a")).options
+    assert (options.client_keys, options.agent_path, options.agent_forward_path) == (None, None, None)
+    assert (options.config.get("Compression"), options.gss_host, options.tunnel) == (None, None, None)
+    assert options.username != "liar"
+
+
+async def test_no_private_key_is_shown(router: MakeRouter, home: Path) -> None:
+    """A route can be printed."""
+    key = _key(home / "one")
+    route = await router(f"IdentityFile {key}\n").route("a")
+    assert not [line for line in key.read_text().splitlines()[1:-1] if line in repr(route)]

@@ -1,0 +1,183 @@
+"""What many tests need: handlers that write down what they hear, and workers that do what a test says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import settings
+
+from asynctask.errors import NodeError
+from asynctask.events import EventHandler
+from asynctask.outcome import Ended, NodeResult, Outcome, Times
+from asynctask.results import Result
+from asynctask.workers.base import Sink, Worker
+from asynctask.workers.resources import Resources
+
+__all__ = (
+    "OK",
+    "AsyncRecorder",
+    "FakeSource",
+    "Recorder",
+    "Scripted",
+    "for_ever",
+    "greet",
+    "made_result",
+    "node_result",
+    "refused",
+    "turns",
+)
+
+# No deadline: a busy machine is no failure. The same examples each time: a failure is seen by everybody.
+settings.register_profile("asynctask", deadline=None, derandomize=True, database=None)
+settings.load_profile("asynctask")
+
+OK = Ended(Outcome.OK, rc=0)
+
+
+class Recorder(EventHandler):
+    """Writes down each event as one line of text."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+        self.results: dict[str, NodeResult] = {}
+
+    def of(self, node: str) -> list[str]:
+        """The events of one node, in order."""
+        return [event for event in self.events if event.split(" ")[1:2] == [node]]
+
+    def ev_start(self, worker: Worker) -> None:
+        self.events.append("start")
+
+    def ev_pickup(self, worker: Worker, node: str) -> None:
+        self.events.append(f"pickup {node}")
+
+    def ev_read(self, worker: Worker, node: str, sname: str, msg: bytes) -> None:
+        self.events.append(f"read {node} {sname} {msg.decode()}")
+
+    def ev_hup(self, worker: Worker, node: str, rc: int) -> None:
+        self.events.append(f"hup {node} {rc}")
+
+    def ev_end(self, worker: Worker, node: str, result: NodeResult) -> None:
+        self.events.append(f"end {node} {result.outcome}")
+        self.results[node] = result
+
+    def ev_close(self, worker: Worker, timedout: bool) -> None:
+        self.events.append(f"close {timedout}")
+
+
+class AsyncRecorder(EventHandler):
+    """The same with async methods, each of which gives way to others before it writes."""
+
+    def __init__(self) -> None:
+        self._recorder = Recorder()
+        self.events = self._recorder.events
+        self.of = self._recorder.of
+
+    async def ev_start(self, worker: Worker) -> None:
+        await asyncio.sleep(0)
+        self._recorder.ev_start(worker)
+
+    async def ev_pickup(self, worker: Worker, node: str) -> None:
+        await asyncio.sleep(0)
+        self._recorder.ev_pickup(worker, node)
+
+    async def ev_read(self, worker: Worker, node: str, sname: str, msg: bytes) -> None:
+        await asyncio.sleep(0)
+        self._recorder.ev_read(worker, node, sname, msg)
+
+    async def ev_hup(self, worker: Worker, node: str, rc: int) -> None:
+        await asyncio.sleep(0)
+        self._recorder.ev_hup(worker, node, rc)
+
+    async def ev_end(self, worker: Worker, node: str, result: NodeResult) -> None:
+        await asyncio.sleep(0)
+        self._recorder.ev_end(worker, node, result)
+
+    async def ev_close(self, worker: Worker, timedout: bool) -> None:
+        await asyncio.sleep(0)
+        self._recorder.ev_close(worker, timedout)
+
+
+Play = Callable[[str, Sink], Awaitable[Ended]]
+
+
+class Scripted(Worker):
+    """A worker without processes: each target is one call of ``play(node, sink)``."""
+
+    name: ClassVar[str] = "scripted"
+
+    def __init__(self, play: Play, nodes: Sequence[str], **settings: Any) -> None:
+        super().__init__("scripted", nodes, **settings)
+        self._play = play
+
+    async def run_target(self, nodes: tuple[str, ...], rank: int, sink: Sink, resources: Resources) -> Ended:
+        return await self._play(nodes[0], sink)
+
+
+async def greet(node: str, sink: Sink) -> Ended:
+    """A target that prints its name and ends well."""
+    sink.started()
+    sink.data("stdout", f"I am {node}\n".encode())
+    await asyncio.sleep(0)
+    return OK
+
+
+async def for_ever(node: str, sink: Sink) -> Ended:
+    """A target that does not end by itself."""
+    sink.started()
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+def refused(error: type[Exception], message: str, call: Callable[[], object]) -> None:
+    """Check type and whole text of what a call raises."""
+    with pytest.raises(error) as caught:
+        call()
+    assert (type(caught.value), str(caught.value)) == (error, message)
+
+
+class FakeSource:
+    """The reading side of a process that is not there; counts what it is told."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def is_paused(self) -> bool:
+        """Whether the last word was to pause."""
+        return self.calls[-1:] == ["pause"]
+
+    def pause_reading(self) -> None:
+        self.calls.append("pause")
+
+    def resume_reading(self) -> None:
+        self.calls.append("resume")
+
+
+async def turns(count: int) -> None:
+    """Let the loop go round so many times."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def node_result(node: str, outcome: Outcome = Outcome.OK, rc: int | None = 0, **fields: Any) -> NodeResult:
+    """A result of one node, made by hand."""
+    values: dict[str, Any] = {"signal": None, "error": None, "times": Times(queued=0.0), **fields}
+    return NodeResult(node=node, outcome=outcome, rc=rc, **values)
+
+
+def made_result(
+    parts: Sequence[tuple[str, Outcome, int | None, bytes]], *, error: Mapping[str, NodeError] | None = None
+) -> Result:
+    """A result of a run, made by hand from (node, outcome, exit status, output)."""
+    result = Result()
+    for node, outcome, rc, output in parts:
+        (record,) = result._add_target((node,), gather=True, stderr=True)
+        assert record.out is not None
+        result._out.add(record.out, output)
+        record.result = node_result(
+            node, outcome, rc, out=result._out_message(record), error=(error or {}).get(node)
+        )
+    return result

@@ -1,0 +1,47 @@
+"""Tests of asynctask.workers.registry."""
+
+from __future__ import annotations
+
+import pytest
+
+from asynctask.errors import UsageError
+from asynctask.workers.base import Worker
+from asynctask.workers.exec import ExecWorker
+from asynctask.workers.registry import WORKERS, worker_class
+from tests.support import Scripted
+
+
+@pytest.mark.parametrize("name", sorted(WORKERS))
+def test_each_name_leads_to_the_class_of_that_name(name: str) -> None:
+    """The table and the classes agree."""
+    found = worker_class(name)
+    assert issubclass(found, Worker)
+    assert found.name == name
+
+
+def test_the_names_that_people_know() -> None:
+    """ClusterShell's names of the same things."""
+    assert worker_class("exec") is ExecWorker
+    assert worker_class("ssh").remote
+    assert not ExecWorker.remote
+
+
+def test_a_class_is_taken_as_it_is() -> None:
+    """Anybody may write a worker."""
+    assert worker_class(Scripted) is Scripted
+
+
+@pytest.mark.parametrize("name", ["", "EXEC", "rsh", "asynctask.workers.exec"])
+def test_an_unknown_name_is_refused(name: str) -> None:
+    """The message has the names that there are."""
+    with pytest.raises(UsageError) as caught:
+        worker_class(name)
+    assert str(caught.value) == f"unknown worker {name!r}: choose one of exec, ssh, or give a class"
+
+
+@pytest.mark.parametrize("worker", [None, 5, int, object()])
+def test_what_is_no_worker_is_refused(worker: object) -> None:
+    """Neither a name nor a subclass."""
+    with pytest.raises(UsageError) as caught:
+        worker_class(worker)  # type: ignore[arg-type]
+    assert str(caught.value) == f"worker={worker!r}: a name or a subclass of asynctask.Worker"
