@@ -12,6 +12,7 @@ import pytest
 
 import asynctask
 from tests.conftest_sshd import sshd
+from tests.support import forget_children
 
 __all__ = ("sshd",)
 
@@ -37,6 +38,12 @@ def pytest_sessionstart() -> None:
         # What cannot be imported fails in its own test.
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+
+
+@pytest.fixture(autouse=True)
+def _children_of_the_test() -> None:
+    """What tests.support.children() tells is new since here."""
+    forget_children()
 
 
 @pytest.fixture

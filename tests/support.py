@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -154,6 +155,28 @@ class FakeSource:
 
     def resume_reading(self) -> None:
         self.calls.append("resume")
+
+
+def children() -> set[str]:
+    """The process ids of this process's children that it did not have when the test began.
+
+    Dead ones that nobody has reaped count as well.
+    """
+    return _children() - _before_the_test
+
+
+def forget_children() -> None:
+    """From now on only new children count: before each test, for there may be a server of the session."""
+    _before_the_test.clear()
+    _before_the_test.update(_children())
+
+
+def _children() -> set[str]:
+    tasks = Path("/proc/self/task").iterdir()
+    return {pid for task in tasks for pid in (task / "children").read_text().split()}
+
+
+_before_the_test: set[str] = set()
 
 
 async def turns(count: int) -> None:

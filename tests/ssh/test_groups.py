@@ -80,8 +80,12 @@ async def test_kill(either: asyncssh.SSHClientConnection) -> None:
 
 async def test_what_the_leader_leaves_behind(connection: asyncssh.SSHClientConnection) -> None:
     """A child that ignores TERM is killed, though the leader has ended and nothing holds the output."""
-    child = "(trap '' TERM; while :; do sleep 0.05; done) > /dev/null 2>&1"
-    leader, left = await _pids(connection, f"{child} & echo $$ $!; sleep 1000")
+    heard = Heard()
+    child = "(trap '' TERM; echo ready; exec > /dev/null 2>&1; while :; do sleep 0.05; done)"
+    await heard.start(connection, f"{child} & echo $$ $!; sleep 1000")
+    lines = (await heard.until(lambda output: output.count(b"\n") == 2)).splitlines()
+    lines.remove(b"ready")
+    leader, left = map(int, lines[0].split())
     ending = asyncio.create_task(_end(connection, Grace(0.4)))
     await exit_of(leader)
     assert alive(left)

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any
 
 import asyncssh
@@ -173,14 +174,16 @@ async def test_broken_while_it_starts(scripted: ScriptedFactory, heard: Heard, h
 async def test_cancelled_while_it_starts(real: SSHOptions, heard: Heard) -> None:
     """Whenever a start is given up, no process is left on the node."""
     marker = f"{time.monotonic_ns()}.5"
-    for delay in range(0, 24, 2):
-        async with connected(real, "n1") as made:
+    async with connected(real, "n1") as made:
+        for step in range(8):
             starting = asyncio.create_task(heard.start(made, f"exec sleep {marker}"))
-            await turns(delay)
+            await until(lambda: any(channel._request_waiters for channel in made._channels.values()))
+            await asyncio.sleep(step * 0.0005)
             starting.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await asyncio.wait_for(starting, PATIENCE)
-    await until(lambda: not with_argument(marker))
+            with suppress(asyncio.CancelledError):
+                await (await asyncio.wait_for(starting, PATIENCE)).end(Grace(0))
+            assert with_argument(marker) == []
+            await until(lambda: not made._channels)
 
 
 async def test_cancelled_while_the_server_does_not_answer(

@@ -69,8 +69,9 @@ async def test_how_long_it_takes() -> None:
     assert times.started is not None
     assert times.first_output is not None
     assert times.ended is not None
-    assert times.started - times.began >= 0.03
-    assert times.ended - times.first_output >= 0.02
+    early = 0.002  # a loop may count in whole milliseconds
+    assert times.started - times.began >= 0.03 - early
+    assert times.ended - times.first_output >= 0.02 - early
 
 
 @pytest.mark.parametrize(

@@ -282,7 +282,7 @@ def _process(record: Record) -> LocalProcess:
 
 async def test_cancelling_ends_the_process_and_keeps_its_last_words(play: Play, record: Record) -> None:
     """TERM first; what it prints then is delivered, and its descriptors are closed."""
-    target = play("trap 'echo bye; exit' TERM; echo hi; while :; do sleep 0.01; done", stderr=True)
+    target = play("trap 'echo bye; exit 0' TERM; echo hi; while :; do sleep 0.01; done", stderr=True)
     await record.heard.wait()
     await _cancelled(target)
     assert record.output["stdout"] == b"hi\nbye\n"
