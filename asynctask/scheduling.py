@@ -175,9 +175,10 @@ class _Target:
 
     def stop(self, outcome: Outcome) -> None:
         """Stop what runs; the first reason counts."""
-        if self.stopped_as is None and self.scope is not None:
+        if self.stopped_as is None:
             self.stopped_as = outcome
-            self.scope.cancel()
+            if self.scope is not None:
+                self.scope.cancel()
 
     def times(self) -> Times:
         return Times(
@@ -263,7 +264,7 @@ class Run:
         self._stopped_as = outcome
         self._on_stop()
         grace = max((target.job.worker.grace.seconds for target in self._active), default=0.0)
-        self._stop_by = anyio.current_time() + grace + _LAST_WORDS
+        self._stop_by = asyncio.get_running_loop().time() + grace + _LAST_WORDS
         for scope in self._deliveries:
             scope.deadline = self._stop_by
         for target in list(self._active):
@@ -361,7 +362,7 @@ class Run:
         target.holds_slot = True
         target.job.lane.active += 1
         target.began = monotonic()
-        target.scope = anyio.CancelScope()
+        target.scope = None
         self._active[target] = None
         listener = target.job.listener
         if listener is not None and listener.hooks.wants_node_events and target.pump is None:
@@ -481,9 +482,9 @@ class Run:
         worker = target.job.worker
         if target.stopped_as is not None:
             return Ended(target.stopped_as)
-        assert target.scope is not None
         try:
-            with target.scope:
+            # Made here, for anyio makes scopes in a task alone: in a callback it may not know its loop.
+            with anyio.CancelScope() as target.scope:
                 return await worker.run_target(target.nodes, target.rank, target, self._resources)
         except NoCapacityError as exc:
             return None if self._defer(target) else Ended(Outcome.SPAWN_FAILED, error=exc)
@@ -550,7 +551,7 @@ class Run:
             scope = anyio.CancelScope()
             self._deliveries.add(scope)
             return scope
-        return anyio.CancelScope(deadline=max(self._stop_by, anyio.current_time() + at_least))
+        return anyio.CancelScope(deadline=max(self._stop_by, asyncio.get_running_loop().time() + at_least))
 
 
 def _nothing() -> None:

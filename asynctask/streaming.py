@@ -23,8 +23,10 @@ __all__ = ("Line", "OutputStream", "stream")
 #: A line: the node that printed it, ``"stdout"`` or ``"stderr"``, and the line without its end.
 Line: TypeAlias = tuple[str, str, bytes]
 
-#: How many chunks of lines, of at most 64 KiB each, wait for the reader before nodes are paused.
-_CHUNKS = 64
+#: How many lines are handed over at a time: between two pieces others have their turn of the loop.
+_LINES = 512
+#: How many such pieces wait for the reader before nodes are paused.
+_PIECES = 64
 
 
 class _Feed:
@@ -35,14 +37,18 @@ class _Feed:
 
     def open(self) -> None:
         """Make room for lines; needs :meth:`end` and :meth:`close`."""
-        send, receive = anyio.create_memory_object_stream[Iterator[Line]](_CHUNKS)
+        send, receive = anyio.create_memory_object_stream[Iterator[Line]](_PIECES)
         self._send: MemoryObjectSendStream[Iterator[Line]] = send
         self._receive: MemoryObjectReceiveStream[Iterator[Line]] = receive
 
     async def _ev_lines(self, worker: Worker, node: str, sname: str, lines: list[bytes]) -> None:
+        with suppress(anyio.BrokenResourceError):  # closed: nobody wants them
+            for start in range(0, len(lines), _LINES):
+                await self._offer((node, sname, line) for line in lines[start : start + _LINES])
+
+    async def _offer(self, lines: Iterator[Line]) -> None:
         try:
-            with suppress(anyio.BrokenResourceError):  # closed: nobody wants them
-                await self._send.send((node, sname, line) for line in lines)
+            await self._send.send(lines)
         finally:
             self._news.set()
 

@@ -23,6 +23,7 @@ __all__ = (
     "FakeSource",
     "Recorder",
     "Scripted",
+    "children",
     "for_ever",
     "greet",
     "made_result",

@@ -14,6 +14,7 @@ import pytest
 import asynctask
 from asynctask.errors import HandlerErrors, TaskTimeoutError
 from asynctask.outcome import NodeResult, Outcome
+from asynctask.pump import HIGH_WATER
 from asynctask.task import Task
 from asynctask.workers.base import Worker
 from tests.support import AsyncRecorder, Recorder
@@ -364,6 +365,71 @@ async def test_a_slow_handler_slows_its_own_target_only() -> None:
     go_on.set()
     assert (await running).ok
     assert lines == {"slow": 2_000_000, "b": 1, "c": 1}
+
+
+async def test_a_command_that_ended_in_time_has_not_timed_out() -> None:
+    """Only its output still waited for its slow handler; nothing of it is lost."""
+    go_on, hups = asyncio.Event(), list[int]()
+    count = 0
+
+    async def ev_read(*args: object) -> None:
+        nonlocal count
+        count += 1
+        await go_on.wait()
+
+    handler = SimpleNamespace(ev_read=ev_read, ev_hup=lambda worker, node, rc: hups.append(rc))
+    task = Task(worker="exec", handler=handler)
+    size = HIGH_WATER + 40_000  # so that the last of it stays in the pipe, which holds 64 KiB
+    task.shell(f"yes 1234567 | head -c {size // 8 * 8}; exit 3", nodes="a", timeout=0.5)
+    running = asyncio.create_task(task.run())
+    while "a" not in task.result:
+        await asyncio.sleep(0.01)
+    assert (task.result["a"].outcome, task.result["a"].rc) == (Outcome.FAILED, 3)
+    go_on.set()
+    await running
+    assert (count, hups) == (size // 8, [3])
+
+
+async def test_handlers_that_never_return_are_cut_off() -> None:
+    """Some time after the run was stopped; each node has its end all the same."""
+    begun: list[str] = []
+
+    def hanging(name: str) -> Callable[..., Any]:
+        async def method(worker: Worker, node: str, *rest: object) -> None:
+            begun.append(f"{name} {node}")
+            await asyncio.Event().wait()
+
+        return method
+
+    handler = SimpleNamespace(ev_read=hanging("read"), ev_end=hanging("end"))
+    task = Task(worker="exec", grace=0.1, handler=handler)
+    task.shell("echo hi; echo ho; exec sleep 60", nodes="a")
+    task.shell("true", nodes="b,c")
+    running = asyncio.create_task(task.run())
+    while len(begun) < 3:
+        await asyncio.sleep(0.005)
+    task.abort()
+    async with asyncio.timeout(20):
+        result = await running
+    assert sorted(begun) == ["end a", "end b", "end c", "read a"]
+    assert [str(part.outcome) for part in result.all()] == ["aborted", "ok", "ok"]
+
+
+async def test_an_abort_can_be_hurried() -> None:
+    """What ignores TERM is killed at once, though its grace is long."""
+    handler = Recorder()
+    task = Task(worker="exec", grace=60)
+    task.shell("trap '' TERM; echo go; while :; do sleep 60; done", nodes="a", handler=handler)
+    running = asyncio.create_task(task.run())
+    while len(handler.events) < 3:
+        await asyncio.sleep(0.005)
+    task.abort()
+    await asyncio.sleep(0.05)
+    assert not running.done()
+    task.abort(kill=True)
+    async with asyncio.timeout(20):
+        await running
+    assert handler.events == ["start", "pickup a", "read a stdout go", "end a aborted", "close False"]
 
 
 # -- time -----------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 from collections import Counter
 from pathlib import Path
@@ -30,10 +31,6 @@ from tests.stage import Stage, begin, numbered
 from tests.support import OK, AsyncRecorder, Recorder, Scripted, children, turns
 
 PATIENCE = 20.0
-
-
-def _no_child_is_left() -> bool:
-    return not children()
 
 
 # -- 1 --------------------------------------------------------------------------------------------------
@@ -234,7 +231,7 @@ async def test_invariant_06_whatever_is_stopped_leaves_nothing(how: str) -> None
     assert polite is not None
     assert stubborn is not None
     assert stubborn - polite > 0.1  # the grace was given, and only to who needed it
-    assert _no_child_is_left()
+    assert children() == set()
 
 
 # -- 7 --------------------------------------------------------------------------------------------------
@@ -367,11 +364,12 @@ def test_invariant_08_the_books_are_right_at_every_turn(
 # -- 9 --------------------------------------------------------------------------------------------------
 
 
-async def test_invariant_09_a_command_ends_with_its_process_and_its_output() -> None:
+async def test_invariant_09_a_command_ends_with_its_process_and_its_output(tmp_path: Path) -> None:
     """A grandchild that holds the output is given half a second; what the command wrote is all there."""
+    pid = tmp_path / "pid"
     began = time.monotonic()
     task = Task(worker="exec")
-    task.shell("sleep 60 & seq 1 50000", nodes="held")
+    task.shell(f"sleep 60 & echo $! > {pid}; seq 1 50000", nodes="held")
     task.shell("exec >&- 2>&-; sleep 0.3; exit 4", nodes="silent")
     async with asyncio.timeout(PATIENCE):
         result = await task.run()
@@ -382,20 +380,7 @@ async def test_invariant_09_a_command_ends_with_its_process_and_its_output() -> 
         ended = result[node].times.ended
         assert ended is not None
         assert ended - began >= least
-    await _end_sleepers()
-
-
-async def _end_sleepers() -> None:
-    """What a command leaves behind in the background is its own business; here it is ours."""
-    mark = f"PYTEST_CURRENT_TEST={os.environ['PYTEST_CURRENT_TEST']}".encode()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal() and int(entry.name) != os.getpid():
-            try:
-                mine = mark in (entry / "environ").read_bytes()
-            except OSError:
-                continue
-            if mine:
-                os.kill(int(entry.name), 9)
+    os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
 # -- 10 -------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ PROGRAM = textwrap.dedent("""
     async def main():
         handler, options = Handler(), eval(sys.argv[1])
         async with asynctask.Task(fanout=1000, worker="exec") as task:
-            task.shell("sleep 0.4; echo %h", nodes=sys.argv[3], handler=handler, **options)
+            task.shell("sleep 0.3; echo %h", nodes=sys.argv[3], handler=handler, **options)
             running = asyncio.create_task(task.run())
             deferred = 0
             while not running.done():
@@ -48,7 +48,7 @@ PROGRAM = textwrap.dedent("""
 """)
 
 
-@pytest.mark.parametrize(("count", "options"), [(2000, "{}"), (500, "{'stderr': True, 'stdin': b'input'}")])
+@pytest.mark.parametrize(("count", "options"), [(2000, "{}"), (300, "{'stderr': True, 'stdin': b'input'}")])
 def test_2000_nodes_with_256_descriptors(request: pytest.FixtureRequest, count: int, options: str) -> None:
     """More nodes at once than there are descriptors for: every node is ok, and its handler hears it once."""
     loop: str = request.config.getoption("--loop")

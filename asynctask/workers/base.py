@@ -123,7 +123,7 @@ class Worker(ABC):
             resources: what the workers of a run share (parsed configuration, keys).
 
         Cancelling stops the command, waits until it is gone, at most a little longer than
-        the grace, and raises the cancellation again.
+        the grace, and raises the cancellation again, unless the command had ended by itself before.
 
         Raises:
             NodeError: the command could not be run or its end not be known.

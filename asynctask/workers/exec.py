@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import signal
 from collections.abc import Sequence
@@ -78,9 +79,12 @@ class ExecWorker(Worker):
             else:
                 assert process.stdin is not None
                 rc = await wait_feeding(node, process.wait, process.stdin, data)
-        except BaseException:
+        except BaseException as exc:
+            exited = process.returncode
             await self._end(process)
-            raise
+            if exited is None or not isinstance(exc, asyncio.CancelledError):
+                raise
+            rc = exited  # it ended in time: only its output still waited for somebody to take it
         finally:
             process.close()
         return Ended.from_returncode(rc)
