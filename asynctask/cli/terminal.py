@@ -14,6 +14,18 @@ _PLAIN = re.compile(rb"[\n\t\x20-\x7e]*")
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
+def _written_out(code: int) -> str:
+    if code < 0x20:
+        return "^" + chr(code + 0x40)
+    if code == 0x7F:
+        return "^?"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+_CANDIDATES = (*range(0xA0), 0x61C, *range(0x200E, 0x206A))
+_WRITTEN_OUT = {code: _written_out(code) for code in _CANDIDATES if _UNSAFE.match(chr(code))}
+
+
 def visible(data: bytes) -> bytes:
     r"""The same text with all control characters written out, as UTF-8.
 
@@ -22,16 +34,10 @@ def visible(data: bytes) -> bytes:
     """
     if _PLAIN.fullmatch(data):
         return data
-    return _UNSAFE.sub(_written_out, data.decode(errors="replace")).encode()
-
-
-def _written_out(match: re.Match[str]) -> str:
-    code = ord(match.group())
-    if code < 0x20:
-        return "^" + chr(code + 0x40)
-    if code == 0x7F:
-        return "^?"
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    text = data.decode(errors="replace")
+    if _UNSAFE.search(text):
+        text = text.translate(_WRITTEN_OUT)
+    return text.encode()
 
 
 def encoded(text: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import select
 import subprocess
 from pathlib import Path
 
@@ -293,7 +294,8 @@ def test_a_reader_that_does_not_read() -> None:
         [*PROGRAM, *HERE, "-N", "-u", "0.5", "-w", "n[1-4]", "yes"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
-    until(lambda: _children(process.pid))
+    assert process.stdout is not None
+    assert select.select([process.stdout], [], [], 30)[0]
     until(lambda: not _children(process.pid))
 
     megabytes = _megabytes(process.pid)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asynctask.cli.terminal import encoded, is_terminal, visible
+from asynctask.cli.terminal import _UNSAFE, _WRITTEN_OUT, encoded, is_terminal, visible
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,14 @@ def test_control_characters_are_written_out(data: bytes, shown: bytes) -> None:
 def test_what_is_not_utf8_is_replaced(data: bytes) -> None:
     """No byte that a terminal in another encoding takes as a control character gets through."""
     assert set(visible(data).decode()) <= {"\ufffd", *"31m"}
+
+
+def test_every_control_character_is_written_out() -> None:
+    """What is looked for and what is replaced are the same characters."""
+    found = [chr(code) for code in range(0x11000) if not 0xD800 <= code < 0xE000 and _UNSAFE.match(chr(code))]
+
+    assert len(found) == len(_WRITTEN_OUT) == 63 + 1 + 2 + 7 + 4
+    assert _UNSAFE.search(visible("".join(found).encode()).decode()) is None
 
 
 @given(st.binary() | st.text().map(str.encode))

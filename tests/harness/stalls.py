@@ -37,7 +37,8 @@ class StallDetector:
     is measured. The time that the loop's thread waited for a core does not count. Neither does the
     time that it slept while more threads wanted to run than there are cores: then it may have waited
     for somebody who waited, such as a child between vfork and exec, or the holder of the interpreter
-    lock. So a busy machine makes the detector blinder, never the tests flaky.
+    lock. And time on a core counts as much as it would on this machine at its best. So a busy machine
+    makes the detector blinder, never the tests flaky.
 
     Args:
         loop: the running loop, of the calling thread.
@@ -129,6 +130,8 @@ class StallDetector:
             return
         spent = end - asked
         blocked = spent.running
+        if blocked > self._limit:
+            blocked /= slowdown()
         if sum(crowded) * 2 < len(crowded):
             blocked += spent.asleep
         # Not the last one seen, which may be from after the block.
@@ -156,6 +159,25 @@ class StallDetector:
         while any("/asyncio/" in entry.filename or entry.filename == __file__ for entry in frames[:-1]):
             del frames[0]
         return "".join(traceback.format_list(frames[-_DEEPEST:]))
+
+
+def slowdown() -> float:
+    """How many times slower than at its best this machine computes right now, 2 at most.
+
+    Neighbours on the same processor, or other guests of the same host, take time and cache that no book of
+    the system tells of.
+    """
+    return max(1.0, min(_cost_of_some_work() / _BEST, _SLOWEST))
+
+
+def _cost_of_some_work() -> float:
+    begun = time.thread_time()
+    sum(number * number for number in range(20_000))
+    return time.thread_time() - begun
+
+
+_SLOWEST = 2.0
+_BEST = min(_cost_of_some_work() for _ in range(20))
 
 
 @dataclass(frozen=True)
