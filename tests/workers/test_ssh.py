@@ -268,12 +268,12 @@ async def test_silence(cluster: Cluster, here: Site) -> None:
     cluster.fault("node2", Fault.SILENT)
     begun = time.monotonic()
     result = await here.run_all("echo hello", fanout=1, connect_timeout=0.4)
-    assert time.monotonic() - begun >= 0.8
+    assert time.monotonic() - begun >= 0.79
     for node in ("node1", "node2"):
         check(
             result[node], Outcome.UNREACHABLE, error=f"{node}: no login within 0.4 s; is it up and reachable?"
         )
-        assert 0.4 <= (result[node].times.duration or 0) < 5
+        assert 0.39 <= (result[node].times.duration or 0) < 5
     check(result["node3"], Outcome.OK, 0, out=b"hello\n")
     first, second = (result[node].times for node in ("node1", "node2"))
     assert (second.began or 0) >= (first.ended or 1e9)
