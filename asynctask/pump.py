@@ -18,25 +18,41 @@ from asynctask.lines import LineSplitter
 from asynctask.outcome import NodeResult
 from asynctask.workers.base import Source, Worker
 
-__all__ = ("HIGH_WATER", "LOW_WATER", "Listener", "Pump")
+__all__ = ("HIGH_WATER", "LOW_WATER", "Busy", "Listener", "Pump")
 
 #: Bytes of output that may wait for a handler before its target is paused.
 HIGH_WATER = 256 * 1024
 #: Bytes at which a paused target is resumed.
 LOW_WATER = 64 * 1024
 
-#: A plain handler is called for at most this long, in seconds, before others have a turn.
+#: Plain handlers are called for about this long, in seconds, in one turn of the loop.
 _SLICE = 0.01
 #: How many lines are handed over between two looks at the clock.
 _CLOCK_EVERY = 8
+#: Fewer lines, if they took longer than this, in seconds.
+_SLOW = 0.0002
+
+
+class Busy:
+    """How many pumps of a run deliver just now: they share the time that a turn of the loop may take."""
+
+    def __init__(self) -> None:
+        self.pumps = 0
+
+    def slice(self) -> float:
+        """For how many seconds one of them may call a plain handler before others have a turn."""
+        return _SLICE / max(1, self.pumps)
 
 
 class Listener:
     """A worker's handler in one run: its hooks, and what its targets share."""
 
-    def __init__(self, worker: Worker, hooks: Hooks, give_up: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self, worker: Worker, hooks: Hooks, give_up: Callable[[BaseException], None], busy: Busy
+    ) -> None:
         self.worker = worker
         self.hooks = hooks
+        self.busy = busy
         self._give_up = give_up
         self.errors: list[Exception] = []
         self.paused = 0
@@ -173,8 +189,7 @@ class Pump:
     async def run(self) -> None:
         """Deliver all but ``ev_end``, until the target is over."""
         while self._results is None or self._queue:
-            while self._queue:
-                await self._deliver(self._queue.popleft())
+            await self._work_off()
             await self._more()
         for stream, splitter in self._splitters.items():
             await self._lines(stream, splitter.flush())
@@ -184,6 +199,18 @@ class Pump:
             for result in self._results:
                 if result.rc is not None:
                     await self._call("ev_hup", result.node, hup, self._worker, result.node, result.rc)
+
+    async def _work_off(self) -> None:
+        """Deliver what is there."""
+        busy = self.listener.busy
+        busy.pumps += 1
+        # Short at first: how many more will start in this turn is not known yet.
+        self._until = asyncio.get_running_loop().time() + busy.slice() / 4
+        try:
+            while self._queue:
+                await self._deliver(self._queue.popleft())
+        finally:
+            busy.pumps -= 1
 
     async def over(self) -> None:
         """Wait until the target is over, also when cancelled, dropping what :meth:`run`, cut short, left."""
@@ -212,7 +239,6 @@ class Pump:
         if self._results is None:
             self._wake.clear()
             await self._wake.wait()
-            self._until = asyncio.get_running_loop().time() + _SLICE
 
     def _all_read(self) -> None:
         """No output waits any more, and none is wanted: say so, once."""
@@ -262,19 +288,25 @@ class Pump:
                 await self._call("ev_read", node, self._read, node, stream, lines)
 
     async def _read(self, node: str, stream: str, lines: list[bytes]) -> None:
-        """Hand over lines; the loop gets its turn at least every ``_SLICE`` seconds."""
+        """Hand over lines; the loop gets its turn after the pump's share of ``_SLICE`` seconds."""
         read = self.listener.hooks.read
         assert read is not None
         worker = self._worker
         clock = asyncio.get_running_loop().time
-        for start in range(0, len(lines), _CLOCK_EVERY):
-            for line in lines[start : start + _CLOCK_EVERY]:
+        begun, start, count = clock(), 0, 1
+        while start < len(lines):
+            for line in lines[start : start + count]:
                 outcome = read(worker, node, stream, line)
                 if outcome is not None and isawaitable(outcome):
                     await outcome
-            if clock() >= self._until:
+            start += count
+            now = clock()
+            count = 1 if now - begun > _SLOW else _CLOCK_EVERY
+            begun = now
+            if now >= self._until:
                 await asyncio.sleep(0)
-                self._until = clock() + _SLICE
+                begun = clock()
+                self._until = begun + self.listener.busy.slice()
 
     async def _call(self, event: str, node: str, hook: Hook, *args: object) -> None:
         """Call a hook, unless one has raised for this target before."""

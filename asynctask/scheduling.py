@@ -34,7 +34,7 @@ from asynctask.errors import (
 )
 from asynctask.events import Hook, Hooks
 from asynctask.outcome import Ended, NodeResult, Outcome, Times
-from asynctask.pump import Listener, Pump
+from asynctask.pump import Busy, Listener, Pump
 from asynctask.results import Result
 from asynctask.waiting import wait_out
 from asynctask.workers.base import Source, Worker
@@ -96,7 +96,7 @@ class _Job:
     __slots__ = ("lane", "left", "listener", "timed_out", "worker")
 
     def __init__(
-        self, worker: Worker, lane: _Lane, left: int, give_up: Callable[[BaseException], None]
+        self, worker: Worker, lane: _Lane, left: int, give_up: Callable[[BaseException], None], busy: Busy
     ) -> None:
         self.worker = worker
         self.lane = lane
@@ -104,7 +104,7 @@ class _Job:
         self.timed_out = False
         self.listener = None
         if worker.handler is not None:
-            self.listener = Listener(worker, Hooks(worker.handler), give_up)
+            self.listener = Listener(worker, Hooks(worker.handler), give_up, busy)
 
 
 class _Target:
@@ -219,6 +219,7 @@ class Run:
         self._shared = _Lane(fanout)
         self._lanes = [self._shared]
         self._jobs: list[_Job] = []
+        self._busy = Busy()
         self._open_jobs = 0
         self._active: dict[_Target, None] = {}
         self._deliveries: WeakSet[anyio.CancelScope] = WeakSet()
@@ -242,7 +243,7 @@ class Run:
         """Take a worker in, before or while running."""
         lane = self._shared if worker.fanout is None else _Lane(lambda: worker.fanout or 1)
         units = worker.units
-        job = _Job(worker, lane, len(units), self._give_up)
+        job = _Job(worker, lane, len(units), self._give_up, self._busy)
         if lane is not self._shared:
             self._lanes.append(lane)
         rank = 0

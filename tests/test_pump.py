@@ -13,7 +13,7 @@ import pytest
 from asynctask.events import EventHandler, Hooks
 from asynctask.lines import PartialLine
 from asynctask.outcome import Outcome
-from asynctask.pump import HIGH_WATER, LOW_WATER, Listener, Pump
+from asynctask.pump import HIGH_WATER, LOW_WATER, Busy, Listener, Pump
 from asynctask.workers.base import Worker
 from tests.support import AsyncRecorder, FakeSource, Recorder, Scripted, node_result, turns
 
@@ -25,11 +25,13 @@ async def _never(node: str, sink: object) -> Any:
 class Bench:
     """A pump with its handler, its source, and somebody who turns it."""
 
-    def __init__(self, handler: object, nodes: Sequence[str] = ("a",)) -> None:
+    def __init__(self, handler: object, nodes: Sequence[str] = ("a",), busy: Busy | None = None) -> None:
         self.source = FakeSource()
         self.gave_up: list[BaseException] = []
         self.read = 0
-        self.listener = Listener(Scripted(_never, list(nodes)), Hooks(handler), self.gave_up.append)
+        self.listener = Listener(
+            Scripted(_never, list(nodes)), Hooks(handler), self.gave_up.append, busy or Busy()
+        )
         self.pump = Pump(self.listener, tuple(nodes), self._output_done)
         self._nodes = nodes
 
@@ -272,6 +274,42 @@ async def test_a_plain_handler_with_much_to_do_gives_way_to_others() -> None:
     await bench.turn()
     ticking.cancel()
     assert 5 <= ticks < 150
+
+
+async def test_slow_plain_handlers_share_the_turns_of_the_loop() -> None:
+    """The more there are, the less of a turn each has; all get on alike."""
+    clock = 0.0
+    done: list[str] = []
+    longest = 0.0
+
+    def ev_read(worker: Worker, node: str, sname: str, msg: bytes) -> None:
+        nonlocal clock
+        clock += 0.001
+        done.append(node)
+
+    async def tick() -> None:
+        nonlocal longest
+        while True:
+            before = clock
+            await asyncio.sleep(0)
+            longest = max(longest, clock - before)
+
+    busy = Busy()
+    names = [f"n{number}" for number in range(16)]
+    benches = [Bench(SimpleNamespace(ev_read=ev_read), [name], busy) for name in names]
+    for bench in benches:
+        bench.start()
+        bench.pump.data("stdout", b"x\n" * 50)
+        bench.end()
+    loop = asyncio.get_running_loop()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("asynctask.pump.asyncio.get_running_loop", lambda: SimpleNamespace(time=lambda: clock))
+        ticking = loop.create_task(tick())
+        await asyncio.gather(*(bench.turn() for bench in benches))
+        ticking.cancel()
+    assert busy.pumps == 0
+    assert [done.count(name) for name in names] == [50] * 16
+    assert longest < 0.03
 
 
 # -- a handler that raises --------------------------------------------------------------------------

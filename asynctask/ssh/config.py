@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from asynctask.errors import SSHConfigError
 
-__all__ = ("HostSettings", "SSHConfig", "expand_tokens", "standard_tokens")
+__all__ = ("HostSettings", "SSHConfig", "expand_tokens", "expand_user", "standard_tokens")
 
 #: Keywords whose values add up. The others have the value that comes first.
 _ADD_UP = frozenset({"identityfile", "certificatefile", "sendenv", "setenv"})
@@ -233,6 +233,8 @@ def _read(path: Path, place: str, depth: int) -> _File:
         if not line or line.startswith("#"):
             continue
         place = f"{path} line {number}"
+        if "\0" in line:
+            raise SSHConfigError(f"SSH configuration {place}: a NUL character")
         keyword, arguments = _split(line, place)
         if keyword == "host":
             plain = not any(char in argument for argument in arguments for char in "*?!")
@@ -296,7 +298,7 @@ def _included(arguments: list[str], path: Path) -> list[Path]:
     found: list[Path] = []
     for argument in arguments:
         # Not pathlib's: it finds hidden files, too.
-        names = glob.glob(str(base / Path(argument).expanduser()))  # noqa: PTH207
+        names = glob.glob(str(base / expand_user(argument)))  # noqa: PTH207
         found += [Path(name) for name in sorted(names)]
     return [path for path in found if not path.is_dir()]
 
@@ -382,6 +384,11 @@ def _is_final(question: _Question) -> bool:
 def expand_tokens(text: str, tokens: dict[str, str]) -> str:
     """Replace ``%h``, ``%r``, … as ``tokens`` says; ``%%`` is a percent sign, another ``%`` stays."""
     return re.sub("%(.)", lambda found: "%" if found[1] == "%" else tokens.get(found[1], found[0]), text)
+
+
+def expand_user(name: str) -> Path:
+    """Replace ``~`` and ``~user`` at the start; that of an unknown user stays; pathlib's would raise."""
+    return Path(os.path.expanduser(name))  # noqa: PTH111
 
 
 def standard_tokens(name: str, host: str, port: int, user: str, local_user: str) -> dict[str, str]:

@@ -29,6 +29,7 @@ class KeyRing:
 
     def __init__(self) -> None:
         self._by_file: dict[Hashable, list[asyncssh.SSHKeyPair]] = {}
+        self._certificates: dict[Path, Sequence[asyncssh.SSHCertificate]] = {}
         self._agents: list[_Agent] = []
         self._held: dict[str, list[asyncssh.SSHKeyPair]] = {}
         self._asked: set[str] = set()
@@ -78,8 +79,8 @@ class KeyRing:
             SSHConfigError: see ``must_work``.
         """
         paths = _default_files() if files is None else files
-        certificates = tuple(path for path in certificates if path.exists())
-        loaded = [pair for path in paths for pair in self._load(path, certificates, must_work)]
+        known = tuple(each for path in certificates for each in self._load_certificates(path))
+        loaded = [pair for path in paths for pair in self._load(path, known, must_work)]
         held = self._held.get(agent or "", [])
         if only_these:
             wanted = {pair.public_data for pair in loaded} | {_public_part(path) for path in paths}
@@ -96,7 +97,22 @@ class KeyRing:
         while self._agents:
             await self._agents.pop().aclose()
 
-    def _load(self, path: Path, certificates: Sequence[Path], must_work: bool) -> list[asyncssh.SSHKeyPair]:
+    def _load_certificates(self, path: Path) -> Sequence[asyncssh.SSHCertificate]:
+        found = self._certificates.get(path)
+        if found is None:
+            try:
+                found = asyncssh.load_certificates(str(path))
+            except FileNotFoundError:
+                found = ()
+            except Exception as exc:  # a broken file breaks asyncssh in more ways than one
+                _log.warning("certificate %s: %s; it is left out", path, exc)
+                found = ()
+            self._certificates[path] = found
+        return found
+
+    def _load(
+        self, path: Path, certificates: Sequence[asyncssh.SSHCertificate], must_work: bool
+    ) -> list[asyncssh.SSHKeyPair]:
         key = (path, certificates)
         if key not in self._by_file:
             try:
@@ -108,16 +124,16 @@ class KeyRing:
                 self._by_file[key] = []
         return self._by_file[key]
 
-    def _read(self, path: Path, certificates: Sequence[Path]) -> list[asyncssh.SSHKeyPair]:
+    def _read(self, path: Path, certificates: Sequence[asyncssh.SSHCertificate]) -> list[asyncssh.SSHKeyPair]:
         try:
-            return list(asyncssh.load_keypairs(str(path), None, [str(each) for each in certificates]))
+            return list(asyncssh.load_keypairs(str(path), None, certificates))
         except FileNotFoundError:
             return []
         except OSError as exc:
             raise SSHConfigError(f"private key {path}: {exc.strerror or exc}") from exc
         except asyncssh.KeyEncryptionError:
             self.locked.append(path)
-        except (ValueError, asyncssh.Error) as exc:
+        except Exception as exc:  # likewise
             if "passphrase" in str(exc).lower():  # how asyncssh says that a key is encrypted
                 self.locked.append(path)
             elif not _public_part(path, beside=False):
@@ -166,6 +182,6 @@ def _default_files() -> list[Path]:
 def _public_part(path: Path, *, beside: bool = True) -> bytes:
     """The public key beside or in a file, which tells the agent's key even if the file is locked."""
     for name in (f"{path}.pub", path) if beside else (path,):
-        with suppress(OSError, ValueError, asyncssh.Error):
+        with suppress(Exception):
             return asyncssh.read_public_key(name).public_data
     return b""

@@ -64,7 +64,7 @@ class SSHOptions:
             if isinstance(paths, str | os.PathLike):
                 paths = [paths]
             if paths is not None:
-                object.__setattr__(self, name, tuple(Path(path).expanduser() for path in paths))
+                object.__setattr__(self, name, tuple(_expanded(path) for path in paths))
 
     def config_files(self) -> list[Path]:
         """The configuration files to read, most important first.
@@ -75,13 +75,17 @@ class SSHOptions:
         if self.config is False:
             return []
         if self.config is not None:
-            path = Path(self.config).expanduser()
+            path = _expanded(self.config)
             if not path.exists():  # /dev/null is fine: a configuration that says nothing
                 raise SSHConfigError(f"SSH configuration {path}: no such file")
             if path.is_dir():
                 raise SSHConfigError(f"SSH configuration {path}: is a directory")
             return [path]
-        return [path for path in (Path(_USER_CONFIG).expanduser(), Path(_SYSTEM_CONFIG)) if path.is_file()]
+        return [path for path in (_expanded(_USER_CONFIG), Path(_SYSTEM_CONFIG)) if path.is_file()]
+
+
+def _expanded(path: PathLike) -> Path:
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - pathlib's raises for an unknown user
 
 
 def _is_number(value: object, *kinds: type) -> bool:

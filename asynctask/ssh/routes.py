@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
@@ -14,7 +15,7 @@ from typing import Any
 import asyncssh
 
 from asynctask.errors import SSHConfigError
-from asynctask.ssh.config import HostSettings, SSHConfig, expand_tokens, standard_tokens
+from asynctask.ssh.config import HostSettings, SSHConfig, expand_tokens, expand_user, standard_tokens
 from asynctask.ssh.hostkeys import KnownHosts, TrustedKeys
 from asynctask.ssh.keys import KeyRing
 from asynctask.ssh.options import SSHOptions
@@ -80,11 +81,12 @@ class Router:
         self._keys = keys
         self._plain_paths: dict[str, Path] = {}
         self._known_hosts: dict[tuple[Path, ...], KnownHosts] = {}
+        self._reading = asyncio.Lock()
         self._key_sets: dict[Hashable, list[asyncssh.SSHKeyPair]] = {}
         self._option_sets: dict[Hashable, asyncssh.SSHClientConnectionOptions] = {}
 
     async def route(self, node: str) -> Route:
-        """The route to a node. It waits only for the agent, once.
+        """The route to a node. It waits only for the agent and for files of known hosts, once.
 
         Raises:
             SSHConfigError: the configuration cannot be followed for this node.
@@ -102,7 +104,7 @@ class Router:
         agent = self._agent_of(settings, paths)
         if agent is not None:
             await self._keys.ask_agent(agent)
-        known_hosts = self._known_hosts_of(paths)
+        known_hosts = await self._known_hosts_of(paths)
         strict = self._is_strict(settings)
         return Route(
             node=node,
@@ -121,7 +123,7 @@ class Router:
             return self._options.host_keys == "strict"
         return (settings.get("stricthostkeychecking") or "ask").lower() not in ("no", "off")
 
-    def _known_hosts_of(self, paths: _Paths) -> KnownHosts:
+    async def _known_hosts_of(self, paths: _Paths) -> KnownHosts:
         files: tuple[Path, ...]
         if self._options.known_hosts is not None:
             files = tuple(map(Path, self._options.known_hosts))
@@ -129,10 +131,12 @@ class Router:
             files = tuple(
                 path for keyword, default in _KNOWN_HOSTS.items() for path in paths.listed(keyword, default)
             )
-        found = self._known_hosts.get(files)
-        if found is None:
-            found = self._known_hosts[files] = KnownHosts(files)
-        return found
+        if files not in self._known_hosts:
+            async with self._reading:
+                if files not in self._known_hosts:
+                    # In a thread: 2000 lines take 40 ms.
+                    self._known_hosts[files] = await asyncio.to_thread(KnownHosts, files)
+        return self._known_hosts[files]
 
     def _agent_of(self, settings: HostSettings, paths: _Paths) -> str | None:
         """The socket of the agent to ask, if one is to be asked."""
@@ -215,10 +219,10 @@ class _Paths:
         if "%" in text or "$" in text:
             text = expand_tokens(text, self._tokens)
             text = _VARIABLE.sub(lambda found: os.environ.get(found[1], found[0]), text)
-            return Path(text).expanduser()
+            return expand_user(text)
         path = self._plain.get(text)
         if path is None:
-            path = self._plain[text] = Path(text).expanduser()
+            path = self._plain[text] = expand_user(text)
         return path
 
 
@@ -243,9 +247,12 @@ def _build_options(
     for name, value in algorithms.items():
         if value is not None:
             try:
-                asyncssh.SSHClientConnectionOptions(**{**settings, name: value})
+                asyncssh.SSHClientConnectionOptions(**{**settings, "username": "", name: value})
             except ValueError as exc:
                 _log.warning("SSH configuration: %s; using the default algorithms instead", exc)
             else:
                 settings[name] = value
-    return asyncssh.SSHClientConnectionOptions(**settings)
+    try:
+        return asyncssh.SSHClientConnectionOptions(**settings)
+    except ValueError as exc:  # a user with characters that no name may have
+        raise SSHConfigError(f"login as {user!r}: {exc}") from exc

@@ -38,7 +38,8 @@ def translate(route: Route, exc: Exception, locked: Sequence[Path]) -> NodeError
     if isinstance(exc, asyncssh.KeyExchangeFailed):
         if "host key" in str(exc).lower() and route.trusted is not None and any(route.trusted):
             return _host_key_wrong(route, exc)
-        return ConnectionFailedError(route.node, f"{_place(route)}: no common algorithm ({exc})")
+        if "no matching" in str(exc).lower():
+            return ConnectionFailedError(route.node, f"{_place(route)}: no common algorithm ({exc})")
     if isinstance(exc, asyncssh.DisconnectError) and "authentication failures" in exc.reason:
         return AuthenticationError(
             route.node,

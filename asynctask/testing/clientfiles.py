@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import asyncssh
 
 __all__ = ("ClientFiles", "Endpoint", "generate_key", "write_client_files")
 
 
-class Endpoint(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Endpoint:
     """Where a node listens, and the host key it shows there."""
 
     address: str
     port: int
     host_key: asyncssh.SSHKey
+    public_key: str = field(init=False)
+    """The host key's line in ``known_hosts``, without a name."""
+
+    def __post_init__(self) -> None:
+        line = self.host_key.export_public_key("openssh").decode().strip()
+        object.__setattr__(self, "public_key", line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +41,11 @@ class ClientFiles:
         kept = [line for line in lines if not line.startswith(f"{node} ")]
         self.known_hosts.write_text("".join(kept))
 
-    def remember_host(self, node: str, host_key: asyncssh.SSHKey) -> None:
+    def remember_host(self, node: str, at: Endpoint) -> None:
         """Put the node's host key into ``known_hosts``, in place of what was there for it."""
         self.forget_host(node)
         with self.known_hosts.open("a") as file:
-            file.write(_known_host(node, host_key))
+            file.write(_known_host(node, at))
 
 
 def generate_key(comment: str) -> asyncssh.SSHKey:
@@ -60,7 +66,7 @@ def write_client_files(directory: Path, *, user: str, endpoints: Mapping[str, En
     key_file.with_suffix(".pub").write_bytes(key.export_public_key("openssh"))
 
     known_hosts = directory / "known_hosts"
-    known_hosts.write_text("".join(_known_host(node, at.host_key) for node, at in endpoints.items()))
+    known_hosts.write_text("".join(_known_host(node, at) for node, at in endpoints.items()))
 
     ssh_config = directory / "ssh_config"
     blocks = [_host_block(node, at) for node, at in endpoints.items()]
@@ -68,8 +74,8 @@ def write_client_files(directory: Path, *, user: str, endpoints: Mapping[str, En
     return ClientFiles(key.convert_to_public(), key_file, known_hosts, ssh_config)
 
 
-def _known_host(node: str, host_key: asyncssh.SSHKey) -> str:
-    return f"{node} {host_key.export_public_key('openssh').decode().strip()}\n"
+def _known_host(node: str, at: Endpoint) -> str:
+    return f"{node} {at.public_key}\n"
 
 
 def _host_block(node: str, at: Endpoint) -> str:

@@ -153,7 +153,7 @@ class Cluster:
         if fault is Fault.HOST_KEY_UNKNOWN:
             files.forget_host(node)
         elif self._faults[node] is Fault.HOST_KEY_UNKNOWN:
-            files.remember_host(node, served.endpoint.host_key)
+            files.remember_host(node, served.endpoint)
         self._faults[node] = fault
 
     def disconnect(self, node: str) -> int:
@@ -202,7 +202,8 @@ class Cluster:
 
     async def _open(self) -> None:
         directory = self._directory = Path(tempfile.mkdtemp(prefix="asynctask-"))
-        for name, listener in zip(self.nodes, bind_nodes(len(self.nodes)), strict=True):
+        listeners = await bind_nodes(len(self.nodes))
+        for name, listener in zip(self.nodes, listeners, strict=True):
             self._served[name] = Node(name, listener, homes=directory / "home", census=self._census)
         endpoints = {}
         for name, node in self._served.items():

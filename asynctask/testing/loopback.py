@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import ipaddress
 import socket
@@ -13,6 +14,8 @@ __all__ = ("bind", "bind_nodes")
 _FIRST = int(ipaddress.IPv4Address("127.1.0.1"))
 _LIMIT = 65_000
 _ATTEMPTS = 32
+# How many sockets are made before others have their turn on the loop.
+_BATCH = 64
 
 
 def bind(address: str, port: int) -> socket.socket:
@@ -34,11 +37,11 @@ def bind(address: str, port: int) -> socket.socket:
     return sock
 
 
-def bind_nodes(count: int) -> list[socket.socket]:
+async def bind_nodes(count: int) -> list[socket.socket]:
     """Bind one socket for each of ``count`` nodes.
 
     On Linux all of 127.0.0.0/8 is local: the nodes get consecutive addresses and one port.
-    Where only 127.0.0.1 is local they share it and get a port each.
+    Where only 127.0.0.1 is local they share it and get a port each. Cancelling closes them again.
 
     Raises:
         ValueError: more than 65000 nodes.
@@ -48,30 +51,32 @@ def bind_nodes(count: int) -> list[socket.socket]:
         raise ValueError(f"{count} nodes, the loopback cluster has room for {_LIMIT}")
     for _ in range(_ATTEMPTS):
         try:
-            return _bind_one_port(count)
+            return await _bind_one_port(count)
         except OSError as exc:
             if exc.errno == errno.EADDRNOTAVAIL:
-                return _bind_all(("127.0.0.1", 0) for _ in range(count))
+                return await _bind_all([("127.0.0.1", 0)] * count)
             if exc.errno != errno.EADDRINUSE:
                 raise
     raise OSError(errno.EADDRINUSE, f"no port is free on {count} loopback addresses")
 
 
-def _bind_one_port(count: int) -> list[socket.socket]:
+async def _bind_one_port(count: int) -> list[socket.socket]:
     first = bind(_address(0), 0)
     try:
         port = first.getsockname()[1]
-        return [first, *_bind_all((_address(index), port) for index in range(1, count))]
+        return [first, *await _bind_all([(_address(index), port) for index in range(1, count)])]
     except BaseException:
         first.close()
         raise
 
 
-def _bind_all(endpoints: Iterable[tuple[str, int]]) -> list[socket.socket]:
+async def _bind_all(endpoints: Iterable[tuple[str, int]]) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     try:
         for address, port in endpoints:
             sockets.append(bind(address, port))
+            if len(sockets) % _BATCH == 0:
+                await asyncio.sleep(0)
     except BaseException:
         for sock in sockets:
             sock.close()

@@ -11,12 +11,14 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 __all__ = ("LIMIT", "Stall", "StallDetector")
 
 LIMIT = 0.050  # seconds
-BEAT = 0.010  # seconds
+BEAT = 0.005  # seconds
 _DEEPEST = 12  # frames of a stack that are shown
+_Stack: TypeAlias = tuple[tuple[str, int, str], ...]
 
 
 @dataclass(frozen=True)
@@ -31,14 +33,17 @@ class Stall:
 
 
 class StallDetector:
-    """A thread that asks the loop for an answer every 10 ms and looks at its stack when none comes.
+    """A timer on the loop that should fire every 5 ms: how late it is tells how long the loop was held.
 
-    Start and stop it on the loop. While the loop does not run, between the phases of a test, nothing
-    is measured. The time that the loop's thread waited for a core does not count. Neither does the
-    time that it slept while more threads wanted to run than there are cores: then it may have waited
-    for somebody who waited, such as a child between vfork and exec, or the holder of the interpreter
-    lock. And time on a core counts as much as it would on this machine at its best. So a busy machine
-    makes the detector blinder, never the tests flaky.
+    Start and stop it on the loop. The loop's own thread takes the time, so that nothing depends on when
+    another thread gets the interpreter lock; a second thread looks at the stack meanwhile, for the report
+    alone. What is told is up to a beat less than what it was, never more.
+
+    While the loop does not run, between the phases of a test, nothing is measured. The time that the
+    loop's thread waited for a core does not count. Neither does the time that it slept while more threads
+    wanted to run than there are cores: then it may have waited for somebody who waited, such as a child
+    between vfork and exec. And time on a core counts as much as it would on this machine at its best. So a
+    busy machine makes the detector blinder, never the tests flaky.
 
     Args:
         loop: the running loop, of the calling thread.
@@ -56,109 +61,94 @@ class StallDetector:
         self._scheduler = _Scheduler(threading.get_native_id())
         self._crowded = crowded or self._scheduler.is_crowded
         self._loop_thread = threading.get_ident()
-        self._answer: _Times | None = None
-        self._left = (
-            self._scheduler.times()
-        )  # when the loop last stopped to run; a start value before the first
-        self._ready = threading.Event()
+        self._interval = _Interval(self._scheduler.times())
+        self._timer: asyncio.TimerHandle | None = None
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="loop-block-detector", daemon=True)
+        self._thread = threading.Thread(target=self._look_on, name="loop-block-detector", daemon=True)
 
     def start(self) -> None:
         """Begin to watch."""
-        vars(self._loop)["run_forever"] = self._run_and_note_the_end
+        vars(self._loop)["run_forever"] = self._run
         self._thread.start()
-        self._ready.wait()
+        self._begin()
 
     def stop(self) -> list[Stall]:
         """End the watch, at once, and tell what was seen."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._end()
         del vars(self._loop)["run_forever"]
         self._stopped.set()
         self._thread.join()
         self._scheduler.close()
         return self.stalls
 
-    def _run_and_note_the_end(self) -> None:
+    def _run(self) -> None:
+        """The loop's ``run_forever``, which asyncio and pytest-asyncio call for each phase of a test."""
+        self._interval = _Interval(self._scheduler.times())  # a timer from before fires early, not late
         try:
             self._run_forever()
         finally:
             if not self._stopped.is_set():
-                self._left = self._scheduler.times()
-
-    def _watch(self) -> None:
-        myself = _Scheduler(threading.get_native_id())
-        try:
-            while not self._stopped.is_set():
-                self._sleep(myself)
-                if self._loop.is_running():
-                    self._ask()
-        except RuntimeError:  # the loop was closed
-            pass
-        finally:
-            myself.close()
-
-    def _sleep(self, myself: _Scheduler) -> None:
-        """Sleep for one beat; to oversleep means that the loop's thread did not give the interpreter lock.
-
-        A long call into C code does that, and then nobody can ask the loop or look at its stack.
-        """
-        was_running = self._loop.is_running()
-        before, own_before = self._scheduler.times(), myself.times()
-        self._ready.set()
-        self._stopped.wait(BEAT)
-        own = myself.times() - own_before
-        locked_out = own.wall - BEAT - own.waiting
-        end = self._end(before, self._scheduler.times())
-        if was_running and end is not None and locked_out > self._limit:
-            self._note((end - before).running, "" if end is self._left else self._stack())
-
-    def _ask(self) -> None:
-        self._answer = None
-        self._loop.call_soon_threadsafe(self._beat)
-        # Read after the call: if this thread is held up in between, the stall gets shorter, not longer.
-        asked = self._scheduler.times()
-        crowded: list[bool] = []
-        stacks: Counter[str] = Counter()
-        while self._answer is None and self._left.wall < asked.wall:
-            if self._stopped.wait(BEAT) or not self._loop.is_running():
-                break
-            crowded.append(self._crowded())
-            if self._answer is None:
-                stacks[self._stack()] += 1
-        end = self._end(asked, self._answer)
-        if end is None:
-            return
-        spent = end - asked
-        blocked = spent.running
-        if blocked > self._limit:
-            blocked /= slowdown()
-        if sum(crowded) * 2 < len(crowded):
-            blocked += spent.asleep
-        # Not the last one seen, which may be from after the block.
-        self._note(blocked, max(stacks, key=stacks.__getitem__, default=""))
+                self._end()
 
     def _beat(self) -> None:
-        if not self._stopped.is_set():
-            self._answer = self._scheduler.times()
+        self._end()
+        self._begin()
 
-    def _end(self, begin: _Times, end: _Times | None) -> _Times | None:
-        """The end of a span of the loop's time: what ended it, or the loop's stop if that came first."""
-        left = self._left
-        if left.wall > begin.wall and (end is None or left.wall < end.wall):
-            return left
-        return end
+    def _begin(self) -> None:
+        self._interval = _Interval(self._scheduler.times())
+        self._timer = self._loop.call_later(BEAT, self._beat)
 
-    def _note(self, seconds: float, stack: str) -> None:
-        if seconds > self._limit:
-            self.stalls.append(Stall(seconds, stack or "  (its stack was not seen)\n"))
+    def _end(self) -> None:
+        """Judge the time since the timer was set."""
+        interval = self._interval
+        spent = self._scheduler.times() - interval.begun
+        late = spent.wall - BEAT - spent.waiting
+        if late <= self._limit:
+            return
+        held = spent.running / slowdown()
+        if not self._was_crowded(interval):
+            held += spent.asleep
+        held = min(held, late)
+        if held > self._limit:
+            # Not the last one seen, which may be from after the block.
+            stack = max(interval.stacks, key=interval.stacks.__getitem__, default=())
+            self.stalls.append(Stall(held, _format(stack) or "  (its stack was not seen)\n"))
 
-    def _stack(self) -> str:
+    def _was_crowded(self, interval: _Interval) -> bool:
+        crowded = interval.crowded or [self._crowded()]
+        return sum(crowded) * 2 >= len(crowded)
+
+    def _look_on(self) -> None:
+        while not self._stopped.wait(BEAT):
+            interval = self._interval
+            if self._loop.is_running() and time.monotonic() - interval.begun.wall > 2 * BEAT:
+                interval.crowded.append(self._crowded())
+                interval.stacks[self._stack()] += 1
+
+    def _stack(self) -> _Stack:
+        """Where the loop's thread is; without the source, whose reading would take time and descriptors."""
         frame = sys._current_frames().get(self._loop_thread)
-        frames = traceback.extract_stack(frame)
-        # What pytest and asyncio do on the way to the code at fault says nothing.
-        while any("/asyncio/" in entry.filename or entry.filename == __file__ for entry in frames[:-1]):
-            del frames[0]
-        return "".join(traceback.format_list(frames[-_DEEPEST:]))
+        walk = list(traceback.walk_stack(frame))
+        return tuple((each.f_code.co_filename, line, each.f_code.co_name) for each, line in reversed(walk))
+
+
+def _format(stack: _Stack) -> str:
+    # What pytest and asyncio do on the way to the code at fault says nothing.
+    inner = [place for place in stack if "/asyncio/" in place[0] or place[0] == __file__]
+    if inner:
+        stack = stack[len(stack) - stack[::-1].index(inner[-1]) :] or stack[-1:]
+    return "".join(traceback.format_list([traceback.FrameSummary(*place) for place in stack[-_DEEPEST:]]))
+
+
+class _Interval:
+    """The time between two beats, and what the second thread saw in it."""
+
+    def __init__(self, begun: _Times) -> None:
+        self.begun = begun
+        self.crowded: list[bool] = []
+        self.stacks: Counter[_Stack] = Counter()
 
 
 def slowdown() -> float:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asynctask.errors import SSHConfigError
-from asynctask.ssh.config import SSHConfig, expand_tokens, standard_tokens
+from asynctask.ssh.config import SSHConfig, expand_tokens, expand_user, standard_tokens
 from tests.testing.clients import needs_ssh
 
 HOME = pwd.getpwuid(os.getuid()).pw_dir
@@ -320,6 +320,12 @@ def test_flag(write: Path) -> None:
     ]
 
 
+def test_nobodys_home(write: Path) -> None:
+    """The home of a user that does not exist has no files, and a name with it stays as it is."""
+    assert _config(write, "Include ~no-such-user/x\nPort 5\n").lookup("a").get("port") == "5"
+    assert expand_user("~no-such-user/x") == Path("~no-such-user/x")
+
+
 def test_files_in_ssh_are_included_by_name(write: Path, home: Path) -> None:
     """A relative name is looked for in ``~/.ssh``."""
     (home / ".ssh" / "more").write_text("Port 5\n")
@@ -339,6 +345,7 @@ def test_files_in_ssh_are_included_by_name(write: Path, home: Path) -> None:
         ("Match host\n Port 5\n", "{} line 1: Match host has no value"),
         ("Match\n", "{} line 1: Match has no value"),
         ("Include\n", "{} line 1: Include has no value"),
+        ("Port 5\nUser a\0b\n", "{} line 2: a NUL character"),
     ],
 )
 def test_a_line_that_makes_no_sense(write: Path, text: str, message: str) -> None:

@@ -128,7 +128,14 @@ def test_an_encrypted_file_is_noted(folder: Path, options: tuple[str, ...]) -> N
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"no key", b"\x00\xff" * 100, b"-----BEGIN OPENSSH PRIVATE KEY-----\n"]
+    "content",
+    [
+        b"",
+        b"no key",
+        b"\x00\xff" * 100,
+        b"-----BEGIN OPENSSH PRIVATE KEY-----\n",
+        b"-----BEGIN O(ENSSH PRIVATE KEY-----\nAAAA\n",
+    ],
 )
 def test_a_broken_file_that_must_work(folder: Path, content: bytes) -> None:
     """A file that the caller named is an error, each time, that says which."""
@@ -160,6 +167,20 @@ def test_a_certificate_beside_its_key(folder: Path) -> None:
     certificate = authority.generate_user_certificate(key, "me", principals=["me"])
     (folder / "id_ed25519-cert.pub").write_bytes(certificate.export_certificate())
     assert _data(ring.keys(None, agent=None)) == _data([certificate, key])
+
+
+def test_a_broken_certificate(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is left out with one warning; its key counts."""
+    ring = KeyRing()
+    key = _make(folder / "one")
+    (folder / "broken").mkdir()
+    for _ in range(2):
+        assert _data(
+            ring.keys([folder / "one"], agent=None, certificates=[folder / "broken", folder / "nope"])
+        ) == _data([key])
+    assert [record.getMessage().split(": ")[0] for record in caplog.records] == [
+        f"certificate {folder}/broken"
+    ]
 
 
 def test_a_certificate_elsewhere(folder: Path) -> None:

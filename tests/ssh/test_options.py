@@ -59,6 +59,13 @@ def test_files_may_be_one_or_several(home: Path) -> None:
     assert options.known_hosts == (Path("/a"), home / "b")
 
 
+def test_nobodys_home() -> None:
+    """The home of a user that does not exist is no reason to fail before it is looked for."""
+    assert SSHOptions(identity_files=["~no-such-user/key"]).identity_files == (Path("~no-such-user/key"),)
+    with pytest.raises(SSHConfigError, match=r"^SSH configuration ~no-such-user/config: no such file$"):
+        SSHOptions(config="~no-such-user/config").config_files()
+
+
 def test_equal_options_are_one_key() -> None:
     """Workers with equal options share what is made for them."""
     made = {SSHOptions(user="a", identity_files=["/k"], config="c"): 1}

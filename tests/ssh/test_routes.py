@@ -270,6 +270,22 @@ async def test_unknown_algorithms(router: MakeRouter, caplog: pytest.LogCaptureF
     assert "bogus" in caplog.text
 
 
+async def test_names_that_lead_nowhere(router: MakeRouter) -> None:
+    """Files that cannot be there are not there."""
+    text = "".join(
+        f"{keyword} {name}\n"
+        for keyword in ("IdentityFile", "CertificateFile", "UserKnownHostsFile", "IdentityAgent")
+        for name in ("~no-such-user/x", "/nope/" + "x" * 300, "." * 300)
+    )
+    assert list((await router(text).route("a")).keys) == []
+
+
+async def test_a_user_that_cannot_be(router: MakeRouter) -> None:
+    """asyncssh does not take every name."""
+    with pytest.raises(SSHConfigError, match=r"^login as 'a\\x07': "):
+        await router("", user="a\x07").route("a")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

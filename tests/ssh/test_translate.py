@@ -142,6 +142,11 @@ THROTTLED = "it may be throttling (MaxStartups): lower the fanout"
             "port 22 of web1.example: no common algorithm (No matching encryption algorithm found)",
         ),
         (
+            asyncssh.KeyExchangeFailed("Key exchange hash mismatch"),
+            ConnectionFailedError,
+            "port 22 of web1.example: the SSH handshake failed (Key exchange hash mismatch)",
+        ),
+        (
             asyncssh.DisconnectError(2, "Too many authentication failures"),
             AuthenticationError,
             (

@@ -81,5 +81,5 @@ def test_forget_host_takes_one_node_out(files: ClientFiles) -> None:
 
 def test_remember_host_writes_a_node_once(files: ClientFiles) -> None:
     """Remembering a known node leaves one line for it."""
-    files.remember_host("a1", HOST_KEYS["a1"])
+    files.remember_host("a1", Endpoint("127.1.0.1", 2201, HOST_KEYS["a1"]))
     assert _hosts_in(files.known_hosts) == ["a10", "a1"]

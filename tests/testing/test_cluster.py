@@ -315,7 +315,7 @@ async def test_five_hundred_nodes() -> None:
 async def test_where_there_is_one_address(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where 127.0.0.1 is the only local address, each node has a port and all else is the same."""
 
-    def bind_nodes(count: int) -> list[socket.socket]:
+    async def bind_nodes(count: int) -> list[socket.socket]:
         return [loopback.bind("127.0.0.1", 0) for _ in range(count)]
 
     monkeypatch.setattr("asynctask.testing.cluster.bind_nodes", bind_nodes)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 
 import pytest
 
 from asynctask.testing import loopback
 
 
-@contextmanager
-def _bound(count: int) -> Iterator[list[tuple[str, int]]]:
+@asynccontextmanager
+async def _bound(count: int) -> AsyncIterator[list[tuple[str, int]]]:
     with ExitStack() as stack:
-        sockets = [stack.enter_context(sock) for sock in loopback.bind_nodes(count)]
+        sockets = [stack.enter_context(sock) for sock in await loopback.bind_nodes(count)]
         yield [sock.getsockname() for sock in sockets]
 
 
@@ -30,36 +30,36 @@ def _only_127_0_0_1(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loopback, "bind", bind)
 
 
-def test_nodes_have_consecutive_addresses_and_one_port() -> None:
+async def test_nodes_have_consecutive_addresses_and_one_port() -> None:
     """On Linux a node is an address."""
-    with _bound(3) as names:
+    async with _bound(3) as names:
         port = names[0][1]
         assert names == [("127.1.0.1", port), ("127.1.0.2", port), ("127.1.0.3", port)]
 
 
-def test_addresses_go_on_after_255() -> None:
+async def test_addresses_go_on_after_255() -> None:
     """More nodes than the last byte can tell apart."""
-    with _bound(300) as names:
+    async with _bound(300) as names:
         assert len(set(names)) == 300
         assert names[-1][0] == "127.1.1.44"
 
 
-def test_two_clusters_never_meet() -> None:
+async def test_two_clusters_never_meet() -> None:
     """A second set of nodes has the same addresses and another port."""
-    with _bound(2) as first, _bound(2) as second:
+    async with _bound(2) as first, _bound(2) as second:
         assert [address for address, _ in first] == [address for address, _ in second]
         assert first[0][1] != second[0][1]
 
 
-def test_ports_where_there_is_one_address(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_ports_where_there_is_one_address(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where only 127.0.0.1 is local, a node is a port."""
     _only_127_0_0_1(monkeypatch)
-    with _bound(3) as names:
+    async with _bound(3) as names:
         assert [address for address, _ in names] == ["127.0.0.1"] * 3
         assert len({port for _, port in names}) == 3
 
 
-def test_another_port_when_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_another_port_when_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """A port in use on one of the addresses is given up for all of them."""
     real = loopback.bind
     asked: list[str] = []
@@ -71,12 +71,12 @@ def test_another_port_when_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None
         return real(address, port)
 
     monkeypatch.setattr(loopback, "bind", bind)
-    with _bound(2) as names:
+    async with _bound(2) as names:
         assert len(names) == 2
     assert asked == ["127.1.0.1", "127.1.0.2", "127.1.0.1", "127.1.0.2"]
 
 
-def test_gives_up_when_no_port_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_gives_up_when_no_port_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     """The number of attempts is bounded."""
 
     def bind(address: str, port: int) -> socket.socket:
@@ -84,10 +84,10 @@ def test_gives_up_when_no_port_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(loopback, "bind", bind)
     with pytest.raises(OSError, match="no port is free on 2 loopback addresses"):
-        loopback.bind_nodes(2)
+        await loopback.bind_nodes(2)
 
 
-def test_other_errors_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_other_errors_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """Running out of descriptors is not taken for a port in use."""
 
     def bind(address: str, port: int) -> socket.socket:
@@ -95,13 +95,13 @@ def test_other_errors_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(loopback, "bind", bind)
     with pytest.raises(OSError, match="Too many open files"):
-        loopback.bind_nodes(2)
+        await loopback.bind_nodes(2)
 
 
-def test_too_many_nodes() -> None:
+async def test_too_many_nodes() -> None:
     """There is an end to the addresses."""
     with pytest.raises(ValueError, match="65001 nodes"):
-        loopback.bind_nodes(65_001)
+        await loopback.bind_nodes(65_001)
 
 
 def test_a_bound_socket_refuses_connections() -> None:
