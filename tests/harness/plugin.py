@@ -71,8 +71,9 @@ def pytest_sessionstart() -> None:
     uvloop.new_event_loop().close()
 
 
-def pytest_collection_finish() -> None:
-    """Take what exists by now, test items above all, out of the sight of the garbage collector.
+@pytest.fixture(autouse=True, scope="module")
+def garbage_out_of_sight() -> None:
+    """Take what exists by now, test items and reports above all, out of the garbage collector's sight.
 
     Else a full collection takes tens of milliseconds, and the block detector sees it.
     """

@@ -24,6 +24,7 @@ from asynctask.errors import (
 from asynctask.ssh import connect as module
 from asynctask.ssh.config import SSHConfig
 from asynctask.ssh.connect import Connector, close_connection
+from asynctask.ssh.hostkeys import KnownHosts
 from asynctask.ssh.routes import Router
 from asynctask.testing import Cluster, Fault
 from asynctask.testing.clientfiles import generate_key
@@ -92,11 +93,16 @@ async def test_close_is_repeatable(cluster: Cluster) -> None:
 
 
 async def test_asyncssh_is_not_asked_to_connect(real: SSHOptions, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No options are built anew for a node, in no thread."""
+    """No options are built anew for a node, in no thread; known hosts are read in one, once."""
     executed: list[Any] = []
-    monkeypatch.setattr(
-        asyncio.get_running_loop(), "run_in_executor", lambda *args: executed.append(args), False
-    )
+    loop = asyncio.get_running_loop()
+    execute = loop.run_in_executor
+
+    def executing(executor: None, function: Any) -> Any:
+        executed.append(function.args[0])
+        return execute(executor, function)
+
+    monkeypatch.setattr(loop, "run_in_executor", executing, False)
     built: list[int] = []
     prepare = asyncssh.SSHClientConnectionOptions.prepare
 
@@ -108,7 +114,7 @@ async def test_asyncssh_is_not_asked_to_connect(real: SSHOptions, monkeypatch: p
     async with connector(real) as connecting:
         for node in ("n1", "n2", "n3"):
             await close_connection(await connecting.connect(node))
-    assert (executed, built) == ([], [1])
+    assert (executed, built) == ([KnownHosts], [1])
 
 
 async def test_the_options_of_a_route_stay_as_they_are(
