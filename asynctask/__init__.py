@@ -4,10 +4,11 @@ This module holds the public names; everything else is behind them. The package 
 and a module imports only from its own floor or a lower one (``tests/test_structure.py``):
 
 0. ``errors``
-1. ``group_sources`` ``nodes`` ``lines`` ``messages`` ``outcome`` ``events`` ``waiting``
+1. ``group_sources`` ``nodes`` ``lines`` ``messages`` ``outcome`` ``events`` ``states`` ``waiting``
 2. ``process_groups`` ``processes`` ``ssh``
-3. ``workers``
-4. ``settings`` ``results`` ``pump`` ``scheduling`` ``background`` ``task`` ``streaming``
+3. ``port`` ``timer`` ``workers``
+4. ``settings`` ``parameters`` ``results`` ``calling`` ``pump`` ``targets`` ``attachments`` ``scheduling``
+   ``background`` ``iteration`` ``task`` ``streaming``
 5. ``testing``
 6. ``cli``
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from asynctask.errors import NodeError as NodeError
     from asynctask.errors import NodeSetError as NodeSetError
     from asynctask.errors import PlaceholderError as PlaceholderError
+    from asynctask.errors import PortClosedError as PortClosedError
+    from asynctask.errors import PortFullError as PortFullError
     from asynctask.errors import RunFailed as RunFailed
     from asynctask.errors import SpawnError as SpawnError
     from asynctask.errors import SSHConfigError as SSHConfigError
@@ -43,6 +46,18 @@ if TYPE_CHECKING:
     from asynctask.errors import TaskTimeoutError as TaskTimeoutError
     from asynctask.errors import UsageError as UsageError
     from asynctask.events import EventHandler as EventHandler
+    from asynctask.events import InputUnwritten as InputUnwritten
+    from asynctask.events import InputWritten as InputWritten
+    from asynctask.events import MessageReceived as MessageReceived
+    from asynctask.events import NodeEnded as NodeEnded
+    from asynctask.events import NodeExited as NodeExited
+    from asynctask.events import NodeOutput as NodeOutput
+    from asynctask.events import NodeStarted as NodeStarted
+    from asynctask.events import PortStarted as PortStarted
+    from asynctask.events import TaskEvent as TaskEvent
+    from asynctask.events import TimerFired as TimerFired
+    from asynctask.events import WorkerClosed as WorkerClosed
+    from asynctask.events import WorkerStarted as WorkerStarted
     from asynctask.lines import PartialLine as PartialLine
     from asynctask.messages import Message as Message
     from asynctask.messages import MsgTree as MsgTree
@@ -50,15 +65,21 @@ if TYPE_CHECKING:
     from asynctask.outcome import NodeResult as NodeResult
     from asynctask.outcome import Outcome as Outcome
     from asynctask.outcome import Times as Times
+    from asynctask.port import Port as Port
+    from asynctask.port import PortStatistics as PortStatistics
     from asynctask.results import Result as Result
     from asynctask.scheduling import RunStatistics as RunStatistics
     from asynctask.ssh.options import SSHOptions as SSHOptions
+    from asynctask.states import TaskState as TaskState
     from asynctask.streaming import OutputStream as OutputStream
     from asynctask.streaming import stream as stream
     from asynctask.task import Task as Task
-    from asynctask.task import TaskState as TaskState
     from asynctask.task import run as run
+    from asynctask.timer import Timer as Timer
     from asynctask.workers.base import Worker as Worker
+    from asynctask.workers.exec import ExecWorker as ExecWorker
+    from asynctask.workers.ssh import SSHWorker as SSHWorker
+    from asynctask.workers.streams import StreamWorker as StreamWorker
 
 _HOMES = {
     "errors": (
@@ -75,6 +96,8 @@ _HOMES = {
         "NodeError",
         "NodeSetError",
         "PlaceholderError",
+        "PortClosedError",
+        "PortFullError",
         "RunFailed",
         "SSHConfigError",
         "SpawnError",
@@ -82,17 +105,37 @@ _HOMES = {
         "TaskTimeoutError",
         "UsageError",
     ),
-    "events": ("EventHandler",),
+    "events": (
+        "EventHandler",
+        "InputUnwritten",
+        "InputWritten",
+        "MessageReceived",
+        "NodeEnded",
+        "NodeExited",
+        "NodeOutput",
+        "NodeStarted",
+        "PortStarted",
+        "TaskEvent",
+        "TimerFired",
+        "WorkerClosed",
+        "WorkerStarted",
+    ),
     "lines": ("PartialLine",),
     "messages": ("Message", "MsgTree"),
     "nodes": ("NodeSet",),
     "outcome": ("NodeResult", "Outcome", "Times"),
+    "port": ("Port", "PortStatistics"),
     "results": ("Result",),
     "scheduling": ("RunStatistics",),
     "ssh.options": ("SSHOptions",),
     "streaming": ("OutputStream", "stream"),
-    "task": ("Task", "TaskState", "run"),
+    "states": ("TaskState",),
+    "task": ("Task", "run"),
+    "timer": ("Timer",),
     "workers.base": ("Worker",),
+    "workers.exec": ("ExecWorker",),
+    "workers.ssh": ("SSHWorker",),
+    "workers.streams": ("StreamWorker",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -32,6 +32,8 @@ __all__ = (
     "NodeError",
     "NodeSetError",
     "PlaceholderError",
+    "PortClosedError",
+    "PortFullError",
     "RunFailed",
     "SSHConfigError",
     "SpawnError",
@@ -74,6 +76,14 @@ class SSHConfigError(UsageError):
 
 class TaskStateError(AsyncTaskError, RuntimeError):
     """The task is not in a state in which this call makes sense; it has changed nothing."""
+
+
+class PortClosedError(AsyncTaskError):
+    """The port takes no more messages, or has none left to give. Nothing was sent or received."""
+
+
+class PortFullError(AsyncTaskError):
+    """There is no room in the port now; ``await msg_send()`` would wait for it. Nothing was sent."""
 
 
 # -- one node's -----------------------------------------------------------------------------

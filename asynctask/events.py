@@ -1,23 +1,45 @@
 """The handler's side of events: what a program implements to hear how a run goes.
 
-Order, for each node: ``ev_pickup``, then ``ev_read`` as output comes, then ``ev_hup`` if the
-command exited by itself, then ``ev_end``, always and exactly once. ``ev_start`` comes before the
-worker's first ``ev_pickup``, ``ev_close`` after its last ``ev_end``; a worker none of whose
-nodes started has no ``ev_start`` but still its one ``ev_close``. The events of one node are
-awaited one at a time; different nodes do not wait for each other.
+Order, for each node: ``ev_pickup``, then ``ev_read`` as output comes and ``ev_written`` as input goes,
+then ``ev_hup`` if the command exited by itself, then ``ev_end``, always and exactly once. ``ev_start``
+comes before the worker's first ``ev_pickup``, ``ev_close`` after its last ``ev_end``; a worker none of
+whose nodes started has no ``ev_start`` but still its one ``ev_close``. The events of one node are
+awaited one at a time; different nodes do not wait for each other, and neither do several handlers of one
+worker, each of which hears everything. The events of one timer, and of one port, come one at a time, too.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from asynctask.outcome import NodeResult
+    from asynctask.port import Port
+    from asynctask.timer import Timer
     from asynctask.workers.base import Worker
 
-__all__ = ("EventHandler", "Hooks")
+__all__ = (
+    "EventHandler",
+    "Hook",
+    "Hooks",
+    "InputUnwritten",
+    "InputWritten",
+    "MessageReceived",
+    "NodeEnded",
+    "NodeExited",
+    "NodeOutput",
+    "NodeStarted",
+    "PortStarted",
+    "TaskEvent",
+    "TimerFired",
+    "WorkerClosed",
+    "WorkerStarted",
+    "call",
+    "hook_of",
+)
 
 
 class EventHandler:
@@ -42,6 +64,15 @@ class EventHandler:
         comes as several :class:`~asynctask.PartialLine` and a last plain piece.
         """
 
+    def ev_written(self, worker: Worker, node: str, sname: str, size: int) -> Awaitable[None] | None:
+        """``size`` bytes of input were written to ``node`` (on ``"stdin"``, unless the stream is named)."""
+
+    def ev_unwritten(self, worker: Worker, node: str, sname: str, size: int) -> Awaitable[None] | None:
+        """``node`` takes no more input, and of ``size`` bytes not all, or none, were written. Once.
+
+        The command has ended, or has closed its standard input. ClusterShell drops the data without a word.
+        """
+
     def ev_hup(self, worker: Worker, node: str, rc: int) -> Awaitable[None] | None:
         """The command on ``node`` exited with ``rc``; not called for one that was stopped.
 
@@ -56,7 +87,130 @@ class EventHandler:
         """
 
     def ev_close(self, worker: Worker, timedout: bool) -> Awaitable[None] | None:
-        """All nodes of the worker are over; ``timedout`` if one of them timed out. Once."""
+        """All nodes of the worker are over; ``timedout`` if one of them timed out. Once.
+
+        A handler that has ClusterShell's old ``ev_timeout(worker)`` hears it just before, if one timed out.
+        """
+
+    def ev_port_start(self, port: Port) -> Awaitable[None] | None:
+        """A run has taken up the port whose handler this is; once for each port, before its first message."""
+
+    def ev_msg(self, port: Port, msg: Any) -> Awaitable[None] | None:
+        """A message came in at a port whose handler this is."""
+
+    def ev_timer(self, timer: Timer) -> Awaitable[None] | None:
+        """A timer whose handler this is fires."""
+
+
+# -- the same as records, for ``async for event in task.events()`` --------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStarted:
+    """``ev_start``: the worker's first command has started."""
+
+    worker: Worker
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStarted:
+    """``ev_pickup``: the command on a node has started."""
+
+    worker: Worker
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOutput:
+    """``ev_read``: a node printed a line."""
+
+    worker: Worker
+    node: str
+    sname: str
+    msg: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class InputWritten:
+    """``ev_written``: so many bytes of input were written to a node."""
+
+    worker: Worker
+    node: str
+    sname: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class InputUnwritten:
+    """``ev_unwritten``: a node takes no more input; so many bytes were not written, or not all of them."""
+
+    worker: Worker
+    node: str
+    sname: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeExited:
+    """``ev_hup``: the command on a node exited by itself."""
+
+    worker: Worker
+    node: str
+    rc: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEnded:
+    """``ev_end``: the part of a node is over. Exactly one for each node."""
+
+    worker: Worker
+    node: str
+    result: NodeResult
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerClosed:
+    """``ev_close``: all nodes of a worker are over. Exactly one for each worker."""
+
+    worker: Worker
+    timedout: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PortStarted:
+    """``ev_port_start``: a run has taken up a port that has a handler."""
+
+    port: Port
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """``ev_msg``: a message came in at a port that has a handler."""
+
+    port: Port
+    msg: Any
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """``ev_timer``: a timer fires."""
+
+    timer: Timer
+
+
+TaskEvent: TypeAlias = (
+    WorkerStarted
+    | NodeStarted
+    | NodeOutput
+    | InputWritten
+    | InputUnwritten
+    | NodeExited
+    | NodeEnded
+    | WorkerClosed
+    | PortStarted
+    | MessageReceived
+    | TimerFired
+)
 
 
 Hook = Callable[..., Any]
@@ -68,17 +222,31 @@ class Hooks:
     Knowing this up front is what makes an event that nobody listens to free.
     """
 
-    __slots__ = ("close", "end", "hup", "lines", "pickup", "read", "start")
+    __slots__ = (
+        "close",
+        "end",
+        "hup",
+        "lines",
+        "pickup",
+        "read",
+        "start",
+        "timeout",
+        "unwritten",
+        "written",
+    )
 
     def __init__(self, handler: object) -> None:
-        self.start = _hook(handler, "ev_start")
-        self.pickup = _hook(handler, "ev_pickup")
-        self.read = _hook(handler, "ev_read")
-        self.hup = _hook(handler, "ev_hup")
-        self.end = _hook(handler, "ev_end")
-        self.close = _hook(handler, "ev_close")
+        self.start = hook_of(handler, "ev_start")
+        self.pickup = hook_of(handler, "ev_pickup")
+        self.read = hook_of(handler, "ev_read")
+        self.written = hook_of(handler, "ev_written")
+        self.unwritten = hook_of(handler, "ev_unwritten")
+        self.hup = hook_of(handler, "ev_hup")
+        self.end = hook_of(handler, "ev_end")
+        self.close = hook_of(handler, "ev_close")
+        self.timeout = hook_of(handler, "ev_timeout")
         # In-house: all lines of a chunk in one call. Asked of the class, for a mock has every attribute.
-        self.lines = _hook(handler, "_ev_lines") if hasattr(type(handler), "_ev_lines") else None
+        self.lines = hook_of(handler, "_ev_lines") if hasattr(type(handler), "_ev_lines") else None
 
     @property
     def wants_output(self) -> bool:
@@ -87,10 +255,17 @@ class Hooks:
     @property
     def wants_node_events(self) -> bool:
         """Whether there is anything to deliver besides ``ev_close``."""
-        return any((self.start, self.pickup, self.read, self.hup, self.end, self.lines))
+        return any(
+            (self.start, self.pickup, self.read, self.lines, self.written, self.unwritten, self.hup, self.end)
+        )
 
 
-def _hook(handler: object, name: str) -> Hook | None:
+def hook_of(handler: object, name: str) -> Hook | None:
+    """A handler's own method for an event; ``None`` if it has none.
+
+    Raises:
+        TypeError: it has something by that name that cannot be called.
+    """
     method = getattr(handler, name, None)
     if method is None or getattr(method, "__func__", None) is getattr(EventHandler, name, _NO_METHOD):
         return None

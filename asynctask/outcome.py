@@ -110,6 +110,8 @@ class NodeResult:
     """Why there is no exit status, in words, when there is none."""
     times: Times
     """When each phase began."""
+    unwritten: int = 0
+    """Bytes of input, at least, that were not written since the command took no more."""
     out: Message = field(default=EMPTY, repr=False)
     """Standard output, stored once for all nodes that printed the same."""
     err: Message = field(default=EMPTY, repr=False)

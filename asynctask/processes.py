@@ -317,7 +317,7 @@ class StdinPipe:
         self._fd = fd
         self._waiting = asyncio.Event()  # for room in the pipe
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, data: bytes | memoryview) -> None:
         """Write all of ``data``, waiting for room. Cancelling may leave it half written.
 
         Raises:

@@ -12,13 +12,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from inspect import isawaitable
+from typing import NamedTuple
 
-from asynctask.events import Hook, Hooks, call
+from asynctask.calling import Caller, Gate
+from asynctask.events import Hook, Hooks
 from asynctask.lines import LineSplitter
 from asynctask.outcome import NodeResult
 from asynctask.workers.base import Source, Worker
 
-__all__ = ("HIGH_WATER", "LOW_WATER", "Busy", "Listener", "Pump")
+__all__ = ("HIGH_WATER", "LOW_WATER", "Listener", "Pump", "Written")
 
 #: Bytes of output that may wait for a handler before its target is paused.
 HIGH_WATER = 256 * 1024
@@ -33,28 +35,15 @@ _CLOCK_EVERY = 8
 _SLOW = 0.0002
 
 
-class Busy:
-    """How many pumps of a run deliver just now: they share the time that a turn of the loop may take."""
-
-    def __init__(self) -> None:
-        self.pumps = 0
-
-    def slice(self) -> float:
-        """For how many seconds one of them may call a plain handler before others have a turn."""
-        return _SLICE / max(1, self.pumps)
-
-
-class Listener:
+class Listener(Caller):
     """A worker's handler in one run: its hooks, and what its targets share."""
 
     def __init__(
-        self, worker: Worker, hooks: Hooks, give_up: Callable[[BaseException], None], busy: Busy
+        self, worker: Worker, hooks: Hooks, gate: Gate, give_up: Callable[[BaseException], None]
     ) -> None:
+        super().__init__(gate, give_up)
         self.worker = worker
         self.hooks = hooks
-        self.busy = busy
-        self._give_up = give_up
-        self.errors: list[Exception] = []
         self.paused = 0
         self._started: asyncio.Event | None = None
 
@@ -71,49 +60,13 @@ class Listener:
         finally:
             self._started.set()
 
-    async def call(self, event: str, node: str, hook: Hook, *args: object) -> bool:
-        """Call a hook; an exception is kept with a note of where. Whether all went well."""
-        try:
-            await call(hook, *args)
-        except Exception as exc:
-            self.note(event, node, exc)
-            return False
-        except asyncio.CancelledError as exc:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                exc.add_note(_where(event, node))
-                raise
-            # Nobody cancelled us: the handler let somebody else's cancellation escape.
-            error = RuntimeError(f"{event} raised CancelledError by itself")
-            error.__cause__ = exc
-            self.note(event, node, error)
-            return False
-        except GeneratorExit:
-            raise
-        except BaseException as exc:  # it ends the program: the run stops first, then raises it
-            self._give_up(exc)
-            return False
-        return True
 
-    def note(self, event: str, node: str, exc: Exception) -> None:
-        exc.add_note(_where(event, node))
-        self.errors.append(exc)
+class Written(NamedTuple):
+    """Input that a node took, or did not take."""
 
-    def note_cancelled(self, exc: asyncio.CancelledError) -> None:
-        """A hook was cut short by a cancellation that is not ours, told by its notes."""
-        task = asyncio.current_task()
-        assert task is not None
-        task.uncancel()
-        notes = getattr(exc, "__notes__", ())
-        if notes:
-            error = RuntimeError("the asyncio task in which handlers are called was cancelled")
-            for note in notes:
-                error.add_note(note)
-            self.errors.append(error)
-
-
-def _where(event: str, node: str) -> str:
-    return f"raised in {event}" + (f" for {node}" if node else "")
+    stream: str
+    size: int
+    taken: bool
 
 
 class Pump:
@@ -146,7 +99,7 @@ class Pump:
         self.listener = listener
         self._nodes = nodes
         self._output_done = output_done
-        self._queue: deque[tuple[str, bytes] | None] = deque()  # None: the command has started
+        self._queue: deque[tuple[str, bytes] | Written | None] = deque()  # None: the command has started
         self._pending = 0  # bytes in the queue
         self._mute = False  # a hook has raised for this target: no more events but ev_end
         self._read_all = False
@@ -178,6 +131,13 @@ class Pump:
             self.listener.paused += 1
             self._source.pause_reading()
 
+    def written(self, written: Written) -> None:
+        """Input was taken, or was not."""
+        hooks = self.listener.hooks
+        if not self._mute and not self._read_all and (hooks.written if written.taken else hooks.unwritten):
+            self._queue.append(written)
+            self._wake.set()
+
     def end(self, results: Sequence[NodeResult]) -> None:
         """The target is over, one result for each of its nodes."""
         self._source = None
@@ -191,6 +151,8 @@ class Pump:
         while self._results is None or self._queue:
             await self._work_off()
             await self._more()
+        if self.listener.gate.closed:
+            await self.listener.gate.passed()
         for stream, splitter in self._splitters.items():
             await self._lines(stream, splitter.flush())
         self._all_read()
@@ -202,15 +164,21 @@ class Pump:
 
     async def _work_off(self) -> None:
         """Deliver what is there."""
-        busy = self.listener.busy
-        busy.pumps += 1
+        gate = self.listener.gate
+        gate.busy += 1
         # Short at first: how many more will start in this turn is not known yet.
-        self._until = asyncio.get_running_loop().time() + busy.slice() / 4
+        self._until = asyncio.get_running_loop().time() + self._slice() / 4
         try:
             while self._queue:
+                if gate.closed:
+                    await gate.passed()
                 await self._deliver(self._queue.popleft())
         finally:
-            busy.pumps -= 1
+            gate.busy -= 1
+
+    def _slice(self) -> float:
+        """For how many seconds a plain handler may be called before others have a turn."""
+        return _SLICE / max(1, self.listener.gate.busy)
 
     async def over(self) -> None:
         """Wait until the target is over, also when cancelled, dropping what :meth:`run`, cut short, left."""
@@ -258,13 +226,16 @@ class Pump:
     def _worker(self) -> Worker:
         return self.listener.worker
 
-    async def _deliver(self, item: tuple[str, bytes] | None) -> None:
+    async def _deliver(self, item: tuple[str, bytes] | Written | None) -> None:
         if item is None:
             await self.listener.start()
             pickup = self.listener.hooks.pickup
             if pickup is not None:
                 for node in self._nodes:
                     await self._call("ev_pickup", node, pickup, self._worker, node)
+            return
+        if isinstance(item, Written):
+            await self._tell_written(item)
             return
         stream, chunk = item
         splitter = self._splitters.get(stream)
@@ -276,6 +247,13 @@ class Pump:
             self._source_paused = False
             if self._source is not None:
                 self._source.resume_reading()
+
+    async def _tell_written(self, written: Written) -> None:
+        hooks = self.listener.hooks
+        event, hook = ("ev_written", hooks.written) if written.taken else ("ev_unwritten", hooks.unwritten)
+        if hook is not None:
+            for node in self._nodes:
+                await self._call(event, node, hook, self._worker, node, written.stream, written.size)
 
     async def _lines(self, stream: str, lines: list[bytes]) -> None:
         if not lines or self._mute:
@@ -306,7 +284,7 @@ class Pump:
             if now >= self._until:
                 await asyncio.sleep(0)
                 begun = clock()
-                self._until = begun + self.listener.busy.slice()
+                self._until = begun + self._slice()
 
     async def _call(self, event: str, node: str, hook: Hook, *args: object) -> None:
         """Call a hook, unless one has raised for this target before."""

@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from asynctask import nodes as _nodes
-from asynctask.errors import NodeSetError, RunFailed
+from asynctask.errors import NodeSetError, RunFailed, UsageError
 from asynctask.messages import EMPTY, Cursor, Message, MsgTree, group
 from asynctask.outcome import NodeResult, Outcome
 
-__all__ = ("Getters", "Record", "Result")
+__all__ = ("Getters", "Part", "Record", "Records", "Result")
 
 
 class Record:
@@ -35,7 +35,7 @@ class Getters(ABC):
     """
 
     @abstractmethod
-    def _result(self) -> Result: ...
+    def _result(self) -> Records: ...
 
     def iter_buffers(self, match_keys: Collection[str] | None = None) -> Iterator[tuple[Message, list[str]]]:
         """Each distinct standard output with the nodes that printed it, by first node.
@@ -97,8 +97,93 @@ class Getters(ABC):
         """The nodes that timed out."""
         return (r.node for r in self._result()._ended() if r.outcome is Outcome.TIMED_OUT)
 
+    def flush_buffers(self) -> None:
+        """Forget standard output so far; the results of nodes that are over keep theirs."""
+        self._result()._flush_out()
 
-class Result(Getters, Mapping[str, NodeResult]):
+    def flush_errors(self) -> None:
+        """Forget standard error so far, likewise."""
+        self._result()._flush_err()
+
+
+class Records(Getters):
+    """Some targets of a run with their output, and the getters over them."""
+
+    def __init__(self, out: MsgTree, err: MsgTree) -> None:
+        self._records: list[Record] = []
+        self._by_node: dict[str, list[Record]] = {}
+        self._out = out
+        self._err = err
+
+    def all(self) -> list[NodeResult]:
+        """Every part that is over: one for each target of each worker."""
+        return list(self._ended())
+
+    def _result(self) -> Records:
+        return self
+
+    def _add(self, records: Iterable[Record]) -> None:
+        for record in records:
+            self._records.append(record)
+            self._by_node.setdefault(record.node, []).append(record)
+
+    # -- how the getters see it -------------------------------------------------------------
+
+    def _records_of(self, node: str) -> list[Record]:
+        return self._by_node[node]
+
+    def _ended(self, match_keys: Collection[str] | None = None) -> Iterator[NodeResult]:
+        wanted = _matcher(match_keys)
+        return (
+            r.result for r in self._records if r.result is not None and (wanted is None or r.node in wanted)
+        )
+
+    def _groups(
+        self, message: _MessageOf, match_keys: Collection[str] | None
+    ) -> Iterator[tuple[Message, list[str]]]:
+        wanted = _matcher(match_keys)
+        return iter(group((r.node, message(r)) for r in self._records if wanted is None or r.node in wanted))
+
+    def _joined(self, message: _MessageOf, node: str) -> bytes:
+        messages = [message(record) for record in self._by_node.get(node, ())]
+        return b"\n".join(bytes(m) for m in messages if m)
+
+    def _out_message(self, record: Record) -> Message:
+        return EMPTY if record.out is None else self._out.message(record.out)
+
+    def _err_message(self, record: Record) -> Message:
+        return EMPTY if record.err is None else self._err.message(record.err)
+
+    def _flush_out(self) -> None:
+        for record in self._records:
+            if record.out is not None:
+                record.out = self._out.cursor()
+
+    def _flush_err(self) -> None:
+        for record in self._records:
+            if record.err is not None:
+                record.err = self._err.cursor()
+
+
+class Part(Records):
+    """A worker's part of a run."""
+
+    def check(self, node: str) -> None:
+        """Raise ``KeyError`` for a node that is not among the worker's."""
+        self._records_of(node)
+
+    def only_node(self) -> str:
+        """The worker's node, if it has only one.
+
+        Raises:
+            UsageError: it has several.
+        """
+        if len(self._by_node) != 1:
+            raise UsageError(f"the worker has {len(self._by_node)} nodes: say whose output to read")
+        return self._records[0].node
+
+
+class Result(Records, Mapping[str, NodeResult]):
     """The result of one run: a mapping from node to :class:`NodeResult`, in the order of the targets.
 
     It stays valid and as it is when the task runs again. If several workers ran on a node, the
@@ -106,10 +191,7 @@ class Result(Getters, Mapping[str, NodeResult]):
     """
 
     def __init__(self) -> None:
-        self._records: list[Record] = []
-        self._by_node: dict[str, list[Record]] = {}
-        self._out = MsgTree()
-        self._err = MsgTree()
+        super().__init__(MsgTree(), MsgTree())
 
     # -- what users ask ---------------------------------------------------------------------
 
@@ -124,10 +206,6 @@ class Result(Getters, Mapping[str, NodeResult]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
-
-    def all(self) -> list[NodeResult]:
-        """Every part that is over: one for each target of each worker."""
-        return list(self._ended())
 
     @property
     def ok(self) -> bool:
@@ -172,45 +250,21 @@ class Result(Getters, Mapping[str, NodeResult]):
 
     # -- what the run does ------------------------------------------------------------------
 
-    def _add_target(self, nodes: Sequence[str], gather: bool, stderr: bool) -> list[Record]:
+    def _part(self) -> Part:
+        """A part for a worker."""
+        return Part(self._out, self._err)
+
+    def _add_target(
+        self, nodes: Sequence[str], gather: bool | str, stderr: bool, part: Part | None = None
+    ) -> list[Record]:
         """Make room for a target; its nodes share one place in the gather trees."""
-        out = self._out.cursor() if gather else None
-        err = self._err.cursor() if gather and stderr else None
+        out = self._out.cursor() if gather in (True, "stdout") else None
+        err = self._err.cursor() if stderr and gather in (True, "stderr") else None
         records = [Record(node, out, err) for node in nodes]
-        self._records += records
-        for record in records:
-            self._by_node.setdefault(record.node, []).append(record)
+        self._add(records)
+        if part is not None:
+            part._add(records)
         return records
-
-    def _result(self) -> Result:
-        return self
-
-    # -- how the getters see it -------------------------------------------------------------
-
-    def _records_of(self, node: str) -> list[Record]:
-        return self._by_node[node]
-
-    def _ended(self, match_keys: Collection[str] | None = None) -> Iterator[NodeResult]:
-        wanted = _matcher(match_keys)
-        return (
-            r.result for r in self._records if r.result is not None and (wanted is None or r.node in wanted)
-        )
-
-    def _groups(
-        self, message: _MessageOf, match_keys: Collection[str] | None
-    ) -> Iterator[tuple[Message, list[str]]]:
-        wanted = _matcher(match_keys)
-        return iter(group((r.node, message(r)) for r in self._records if wanted is None or r.node in wanted))
-
-    def _joined(self, message: _MessageOf, node: str) -> bytes:
-        messages = [message(record) for record in self._by_node.get(node, ())]
-        return b"\n".join(bytes(m) for m in messages if m)
-
-    def _out_message(self, record: Record) -> Message:
-        return EMPTY if record.out is None else self._out.message(record.out)
-
-    def _err_message(self, record: Record) -> Message:
-        return EMPTY if record.err is None else self._err.message(record.err)
 
 
 def _matcher(match_keys: Collection[str] | None) -> Collection[str] | None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -22,6 +22,8 @@ from weakref import WeakSet
 
 import anyio
 
+from asynctask.attachments import Attachments
+from asynctask.calling import Caller, Gate
 from asynctask.errors import (
     AuthenticationError,
     ConnectionFailedError,
@@ -32,12 +34,15 @@ from asynctask.errors import (
     NodeError,
     SpawnError,
 )
-from asynctask.events import Hook, Hooks
-from asynctask.outcome import Ended, NodeResult, Outcome, Times
-from asynctask.pump import Busy, Listener, Pump
+from asynctask.events import Hook
+from asynctask.outcome import Ended, NodeResult, Outcome
+from asynctask.port import Port
+from asynctask.pump import Listener, Pump
 from asynctask.results import Result
+from asynctask.targets import Job, Lane, Target
+from asynctask.timer import Timer
 from asynctask.waiting import wait_out
-from asynctask.workers.base import Source, Worker
+from asynctask.workers.base import Worker
 from asynctask.workers.resources import Resources
 
 __all__ = ("Run", "RunStatistics")
@@ -79,118 +84,6 @@ class RunStatistics:
     """How often a start was put off for lack of descriptors or processes."""
 
 
-class _Lane:
-    """Targets that share a fanout: the task's, or a worker's own."""
-
-    __slots__ = ("active", "limit", "pending")
-
-    def __init__(self, limit: Callable[[], int]) -> None:
-        self.limit = limit
-        self.pending: deque[_Target] = deque()
-        self.active = 0
-
-
-class _Job:
-    """A worker in a run."""
-
-    __slots__ = ("lane", "left", "listener", "timed_out", "worker")
-
-    def __init__(
-        self, worker: Worker, lane: _Lane, left: int, give_up: Callable[[BaseException], None], busy: Busy
-    ) -> None:
-        self.worker = worker
-        self.lane = lane
-        self.left = left
-        self.timed_out = False
-        self.listener = None
-        if worker.handler is not None:
-            self.listener = Listener(worker, Hooks(worker.handler), give_up, busy)
-
-
-class _Target:
-    """One unit of a worker on its way through the run: the sink that the worker reports to."""
-
-    __slots__ = (
-        "began",
-        "connected_at",
-        "expiry",
-        "first_output",
-        "holds_slot",
-        "job",
-        "nodes",
-        "pump",
-        "queued",
-        "rank",
-        "records",
-        "result",
-        "scope",
-        "started_at",
-        "stopped_as",
-        "tried_alone",
-    )
-
-    def __init__(self, job: _Job, nodes: tuple[str, ...], rank: int, result: Result) -> None:
-        self.job = job
-        self.nodes = nodes
-        self.rank = rank
-        self.result = result
-        self.records = result._add_target(nodes, job.worker.gather, job.worker.stderr)
-        self.queued = monotonic()
-        self.began: float | None = None
-        self.connected_at: float | None = None
-        self.started_at: float | None = None
-        self.first_output: float | None = None
-        self.expiry: asyncio.TimerHandle | None = None
-        self.scope: anyio.CancelScope | None = None
-        self.stopped_as: Outcome | None = None
-        self.holds_slot = False
-        self.tried_alone = False
-        self.pump: Pump | None = None
-
-    # The sink: nothing here waits.
-
-    def connected(self) -> None:
-        self.connected_at = monotonic()
-
-    def started(self, source: Source | None = None) -> None:
-        self.started_at = monotonic()
-        timeout = self.job.worker.timeout
-        if timeout is not None:
-            loop = asyncio.get_running_loop()
-            self.expiry = loop.call_later(timeout, self.stop, Outcome.TIMED_OUT)
-        if self.pump is not None:
-            self.pump.started(source)
-
-    def data(self, stream: str, chunk: bytes) -> None:
-        if self.first_output is None:
-            self.first_output = monotonic()
-        record = self.records[0]
-        if stream == "stderr":
-            if record.err is not None:
-                self.result._err.add(record.err, chunk)
-        elif record.out is not None:
-            self.result._out.add(record.out, chunk)
-        if self.pump is not None:
-            self.pump.data(stream, chunk)
-
-    def stop(self, outcome: Outcome) -> None:
-        """Stop what runs; the first reason counts."""
-        if self.stopped_as is None:
-            self.stopped_as = outcome
-            if self.scope is not None:
-                self.scope.cancel()
-
-    def times(self) -> Times:
-        return Times(
-            queued=self.queued,
-            began=self.began,
-            connected=self.connected_at,
-            started=self.started_at,
-            first_output=self.first_output,
-            ended=monotonic(),
-        )
-
-
 class Run:
     """One run of a task's workers.
 
@@ -211,20 +104,26 @@ class Run:
         on_stop: Callable[[], None],
     ) -> None:
         self.result = result
+        self.gate = Gate()
+        self._watchers: list[object] = []
+        self.attachments = Attachments(self, self._watchers)
         self.accepting = True
         """Whether workers may still be added."""
         self._resources = resources
         self._on_end = on_end
         self._on_stop = on_stop
-        self._shared = _Lane(fanout)
+        self._shared = Lane(fanout)
         self._lanes = [self._shared]
-        self._jobs: list[_Job] = []
-        self._busy = Busy()
+        self._jobs: list[Job] = []
         self._open_jobs = 0
-        self._active: dict[_Target, None] = {}
+        self._keeping = 0  # open jobs that keep the run going
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._limit: anyio.CancelScope | None = None
+        self._active: dict[Target, None] = {}
         self._deliveries: WeakSet[anyio.CancelScope] = WeakSet()
-        self._untold: deque[_Target] = deque()  # that never started, and whose handler has to hear it
+        self._untold: deque[Target] = deque()  # that never started, and whose handler has to hear it
         self._tellers = 0
+        self._dropped: deque[Target] = deque()  # that will not begin, and are not recorded yet
         self._worker_errors: list[Exception] = []
         self._fatal: BaseException | None = None  # what ends the program, not a node or a handler
         self._all_over = asyncio.Event()
@@ -239,24 +138,72 @@ class Run:
 
     # -- what the task calls ----------------------------------------------------------------
 
-    def add(self, worker: Worker) -> None:
-        """Take a worker in, before or while running."""
-        lane = self._shared if worker.fanout is None else _Lane(lambda: worker.fanout or 1)
-        units = worker.units
-        job = _Job(worker, lane, len(units), self._give_up, self._busy)
+    def add(self, worker: Worker, listeners: Sequence[object] = ()) -> None:
+        """Take a worker in, before or while running.
+
+        Args:
+            worker: it has not been in a run.
+            listeners: handlers that hear this worker, besides its own and those of the run.
+        """
+        lane = self._shared if worker.fanout is None else Lane(lambda: worker.fanout or 1)
+        if worker.stdin is True:
+            worker._opened_input()
+        job = Job(
+            worker, lane, self.result, [*listeners, *self._watchers], self.gate, self.give_up, self._abort
+        )
         if lane is not self._shared:
             self._lanes.append(lane)
-        rank = 0
-        for nodes in units:
-            lane.pending.append(_Target(job, nodes, rank, self.result))
-            rank += len(nodes)
+        lane.pending += job.targets(self.result)
+        worker._job = job
+        worker._part = job.part
         self._jobs.append(job)
         self._open_jobs += 1
+        self._keeping += not worker.autoclose
         self._all_over.clear()
         if self._stopped_as is None:
             self.fill()
         else:
             self._drop_pending()
+
+    def watch(self, handler: object) -> None:
+        """Have a handler hear every worker, timer and port, besides their own; before the run begins."""
+        self._watchers.append(handler)
+        for job in self._jobs:
+            job.listen(handler)
+
+    def add_timer(self, timer: Timer) -> None:
+        """Take a timer in, before or while running."""
+        self.attachments.add_timer(timer)
+        self.settle()
+
+    def add_port(self, port: Port) -> None:
+        """Take a port with a handler in, before or while running."""
+        self.attachments.add_port(port)
+        self.settle()
+
+    def suspend(self) -> None:
+        """Hold still: read nothing, start nothing, deliver nothing."""
+        self.gate.close()
+        for target in self._active:
+            target.pause_reading()
+
+    def resume(self, timeout: float | None) -> None:
+        """Go on; ``timeout`` is for the rest of the run, if it is given."""
+        self._open_gate()
+        if timeout is not None and self._limit is not None:
+            self._limit.deadline = asyncio.get_running_loop().time() + timeout
+        self.fill()
+        self.attachments.arm()
+
+    def _open_gate(self) -> None:
+        if self.gate.closed:
+            self.gate.open()
+            for target in self._active:
+                target.resume_reading()
+
+    def is_inside(self, task: asyncio.Task[Any] | None) -> bool:
+        """Whether an asyncio task is one of the run's own, which call handlers."""
+        return task in self._tasks
 
     def stop(self, outcome: Outcome) -> None:
         """Stop everything: what runs ends as ``outcome``, what waits as never started."""
@@ -264,12 +211,25 @@ class Run:
             return
         self._stopped_as = outcome
         self._on_stop()
+        self._open_gate()
         grace = max((target.job.worker.grace.seconds for target in self._active), default=0.0)
         self._stop_by = asyncio.get_running_loop().time() + grace + _LAST_WORDS
         for scope in self._deliveries:
             scope.deadline = self._stop_by
         for target in list(self._active):
             target.stop(outcome)
+        self.attachments.stop()
+        self._drop_pending()
+        self.settle()
+
+    def _abort(self, job: Job) -> None:
+        """Stop one worker."""
+        for target in [target for target in self._active if target.job is job]:
+            target.stop(Outcome.ABORTED)
+        lane = job.lane
+        dropped = [target for target in lane.pending if target.job is job]
+        lane.pending = deque(target for target in lane.pending if target.job is not job)
+        self._dropped += dropped
         self._drop_pending()
 
     def hurry(self) -> None:
@@ -280,6 +240,8 @@ class Run:
     def fill(self) -> None:
         """Start what may start now, a few a turn of the loop."""
         if self._group is None or self._refill is not None or self._stopped_as is not None:
+            return
+        if self.gate.closed:
             return
         started = 0
         for lane in self._lanes:
@@ -296,7 +258,7 @@ class Run:
             pending=sum(len(lane.pending) for lane in self._lanes),
             active=self._holding(),
             done=self._done,
-            paused=sum(job.listener.paused for job in self._jobs if job.listener is not None),
+            paused=sum(listener.paused for job in self._jobs for listener in job.listeners),
             deferred=self._deferred,
         )
 
@@ -306,8 +268,8 @@ class Run:
 
     def errors(self) -> list[Exception]:
         """What handlers, and workers against their contract, have raised."""
-        raised = [exc for job in self._jobs if job.listener is not None for exc in job.listener.errors]
-        return raised + self._worker_errors
+        raised = [exc for job in self._jobs for listener in job.listeners for exc in listener.errors]
+        return raised + self.attachments.errors() + self._worker_errors
 
     async def execute(self, timeout: float | None) -> bool:
         """Run until every worker is closed; whether ``timeout`` seconds were enough.
@@ -320,10 +282,12 @@ class Run:
         async with asyncio.TaskGroup() as group:
             self._group = group
             self.fill()
+            self.attachments.start()
+            self.settle()
             try:
-                with anyio.move_on_after(timeout) as limit:
+                with anyio.move_on_after(timeout) as self._limit:
                     await self._wait_all_over()
-                if limit.cancelled_caught:
+                if self._limit.cancelled_caught:
                     in_time = False
                     self.stop(Outcome.TIMED_OUT)
                     await self._wait_all_over()
@@ -339,15 +303,33 @@ class Run:
         return in_time
 
     async def _wait_all_over(self) -> None:
-        while self._open_jobs:  # a worker may have been added since the event was set
+        while self._is_open() or self.gate.closed:  # a worker may have been added since the event was set
             await self._all_over.wait()
+            await self.gate.passed()
 
     # -- decisions: no await ----------------------------------------------------------------
 
-    def _give_up(self, exc: BaseException) -> None:
+    def give_up(self, exc: BaseException) -> None:
         if self._fatal is None:
             self._fatal = exc
         self.stop(Outcome.ABORTED)
+
+    def settle(self) -> None:
+        """What does not keep the run going ends when all else has."""
+        if self._group is None:
+            return
+        if self._stopped_as is None and not self._keeping and not self.attachments.keep_going():
+            self.attachments.end()
+            for job in self._jobs:
+                if job.left and job.worker.autoclose:
+                    self._abort(job)
+        if self._is_open():
+            self._all_over.clear()
+        else:
+            self._all_over.set()
+
+    def _is_open(self) -> bool:
+        return bool(self._open_jobs) or not self.attachments.are_over()
 
     def _continue_filling(self) -> None:
         self._refill = None
@@ -359,32 +341,49 @@ class Run:
     def _has_room(self) -> bool:
         return self._ceiling is None or self._holding() < self._ceiling
 
-    def _begin(self, target: _Target) -> None:
+    def _begin(self, target: Target) -> None:
         target.holds_slot = True
         target.job.lane.active += 1
         target.began = monotonic()
         target.scope = None
         self._active[target] = None
-        listener = target.job.listener
-        if listener is not None and listener.hooks.wants_node_events and target.pump is None:
-            target.pump = Pump(listener, target.nodes, lambda: self._free_slot(target))
-            self._spawn(self._run_pump, target, target.pump)
-        self._spawn(self._run_target, target)
+        if not target.pumps:
+            self._add_pumps(target)
+        self.spawn(self._run_target, target)
 
-    def _spawn(self, function: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
+    def _add_pumps(self, target: Target) -> None:
+        listeners = [each for each in target.job.listeners if each.hooks.wants_node_events]
+        target.pumps = tuple(Pump(each, target.nodes, lambda: self._read(target)) for each in listeners)
+        target.pumps_left = target.reading = len(listeners)
+        for pump in target.pumps:
+            self.spawn(self._run_pump, target, pump)
+
+    def _read(self, target: Target) -> None:
+        """One of its handlers has had all of the output."""
+        target.reading -= 1
+        if not target.reading:
+            self._free_slot(target)
+
+    def spawn(self, function: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
         """Run one of the coroutines below, which end by themselves, cancelled or not."""
         assert self._group is not None
         task = self._group.create_task(function(*args))
-        # A loop that is closing cancels also tasks that have not had their first step: they never would.
-        task.add_done_callback(lambda task: self._spawn(function, *args) if task.cancelled() else None)
+        self._tasks.add(task)
 
-    def _free_slot(self, target: _Target) -> None:
+        def done(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if task.cancelled():  # by a loop that is closing, before its first step: it never would be
+                self.spawn(function, *args)
+
+        task.add_done_callback(done)
+
+    def _free_slot(self, target: Target) -> None:
         if target.holds_slot:
             target.holds_slot = False
             target.job.lane.active -= 1
             self.fill()
 
-    def _defer(self, target: _Target) -> bool:
+    def _defer(self, target: Target) -> bool:
         """Put a target back for lack of room; false if there is nothing left to wait for."""
         others = self._holding() - 1
         if target.stopped_as is not None or (others == 0 and target.tried_alone):
@@ -393,92 +392,83 @@ class Run:
         self._ceiling = max(1, others - others // 8)  # leave some room for handlers, too
         self._deferred += 1
         del self._active[target]
+        if self.gate.closed:
+            target.resume_reading()  # it holds still without
         target.job.lane.pending.appendleft(target)
         self._free_slot(target)
         return True
 
     def _drop_pending(self) -> None:
-        """End all targets that have not begun, or were put back; so many a turn of the loop."""
-        left = _DROPS_A_TURN
-        for lane in self._lanes:
-            while lane.pending:
-                if not left:
-                    asyncio.get_running_loop().call_soon(self._drop_pending)
-                    return
-                left -= 1
-                self._drop(lane.pending.popleft())
+        """End targets that will not begin: those of aborted workers, all if the run is stopped."""
+        if self._stopped_as is not None:
+            for lane in self._lanes:
+                self._dropped += lane.pending
+                lane.pending.clear()
+        for _ in range(min(len(self._dropped), _DROPS_A_TURN)):
+            self._drop(self._dropped.popleft())
+        if self._dropped:
+            asyncio.get_running_loop().call_soon(self._drop_pending)
 
-    def _drop(self, target: _Target) -> None:
+    def _drop(self, target: Target) -> None:
         self._record(target, Ended(Outcome.NEVER_STARTED))
-        listener = target.job.listener
-        if target.pump is not None:  # it was put back; its pump goes on
-            target.pump.end(self._results(target))
-        elif listener is not None and listener.hooks.end is not None:
-            target.pump = Pump(listener, target.nodes, _nothing)
-            target.pump.end(self._results(target))
-            self._untold.append(target)
-            if self._tellers < _TELLERS:
-                self._tellers += 1
-                self._spawn(self._tell_never_started)
-        else:
+        if target.pumps:  # it was put back; its pumps go on
+            for pump in target.pumps:
+                pump.end(target.results())
+            return
+        listeners = [each for each in target.job.listeners if each.hooks.end is not None]
+        if not listeners:
             self._over(target)
+            return
+        target.pumps = tuple(Pump(each, target.nodes, _nothing) for each in listeners)
+        target.pumps_left = len(listeners)
+        for pump in target.pumps:
+            pump.end(target.results())
+        self._untold.append(target)
+        if self._tellers < _TELLERS:
+            self._tellers += 1
+            self.spawn(self._tell_never_started)
 
-    def _record(self, target: _Target, ended: Ended) -> None:
+    def _record(self, target: Target, ended: Ended) -> None:
         """The one place where a target's outcome becomes known."""
-        if target.expiry is not None:
-            target.expiry.cancel()
-        if ended.outcome is Outcome.TIMED_OUT:
-            target.job.timed_out = True
-        times = target.times()
-        for record in target.records:
-            assert record.result is None, f"{record.node} has ended before"
-            record.result = NodeResult(
-                node=record.node,
-                outcome=ended.outcome,
-                rc=ended.rc,
-                signal=ended.signal,
-                error=ended.error,
-                times=times,
-                out=self.result._out_message(record),
-                err=self.result._err_message(record),
-            )
+        results = target.record(ended)
         self._done += 1
-        self._on_end(self._results(target))
+        self._on_end(results)
 
-    def _results(self, target: _Target) -> list[NodeResult]:
-        return [record.result for record in target.records if record.result is not None]
-
-    def _over(self, target: _Target) -> None:
+    def _over(self, target: Target) -> None:
         """All is said about a target; the last one of a worker closes it."""
         self._active.pop(target, None)
         job = target.job
         job.left -= 1
         if job.left:
             return
-        if job.listener is not None and job.listener.hooks.close is not None:
-            self._spawn(self._close, job, job.listener, job.listener.hooks.close)
+        closing = [
+            each for each in job.listeners if each.hooks.close is not None or each.hooks.timeout is not None
+        ]
+        if closing:
+            self.spawn(self._close, job, closing)
         else:
-            self._closed()
+            self._closed(job)
 
-    def _closed(self) -> None:
+    def _closed(self, job: Job) -> None:
         self._open_jobs -= 1
-        if self._open_jobs == 0:
-            self._all_over.set()
+        self._keeping -= not job.worker.autoclose
+        self.settle()
 
     # -- the coroutines around them ---------------------------------------------------------
 
-    async def _run_target(self, target: _Target) -> None:
+    async def _run_target(self, target: Target) -> None:
         ended = await self._attempt(target)
         if ended is None:
             return
         self._record(target, ended)
-        if target.pump is not None:
-            target.pump.end(self._results(target))
+        if target.pumps:
+            for pump in target.pumps:
+                pump.end(target.results())
         else:
             self._over(target)
             self._free_slot(target)
 
-    async def _attempt(self, target: _Target) -> Ended | None:
+    async def _attempt(self, target: Target) -> Ended | None:
         """Run a target; how it ended, or ``None`` if it was put back."""
         worker = target.job.worker
         if target.stopped_as is not None:
@@ -503,15 +493,21 @@ class Run:
         except GeneratorExit:
             raise
         except BaseException as exc:  # raised by the run when all has ended
-            self._give_up(exc)
+            self.give_up(exc)
         return Ended(target.stopped_as or Outcome.ABORTED)
 
-    async def _run_pump(self, target: _Target, pump: Pump) -> None:
+    async def _run_pump(self, target: Target, pump: Pump) -> None:
         listener = pump.listener
-        if not await self._heard(listener, self._all_events(pump)):
+        if not await self.heard(listener, self._all_events(pump)):
             await pump.over()
-            await self._heard(listener, pump.finish(), _LAST_WORDS)
-        self._over(target)
+            await self.heard(listener, pump.finish(), _LAST_WORDS)
+        self._told(target)
+
+    def _told(self, target: Target) -> None:
+        """One of its handlers has heard all."""
+        target.pumps_left -= 1
+        if not target.pumps_left:
+            self._over(target)
 
     async def _all_events(self, pump: Pump) -> None:
         await pump.run()
@@ -520,26 +516,26 @@ class Run:
     async def _tell_never_started(self) -> None:
         while self._untold:
             target = self._untold.popleft()
-            assert target.pump is not None
-            await self._heard(target.pump.listener, target.pump.finish())
-            self._over(target)
+            for pump in target.pumps:
+                await self.heard(pump.listener, pump.finish())
+                self._told(target)
         self._tellers -= 1
 
-    async def _close(self, job: _Job, listener: Listener, hook: Hook) -> None:
-        await self._heard(
-            listener, listener.call("ev_close", "", hook, job.worker, job.timed_out), _LAST_WORDS
-        )
-        self._closed()
+    async def _close(self, job: Job, listeners: Sequence[Listener]) -> None:
+        for listener in listeners:
+            for event, hook, args in _last_events(job, listener):
+                await self.heard(listener, listener.call(event, "", hook, *args), _LAST_WORDS)
+        self._closed(job)
 
-    async def _heard(
-        self, listener: Listener, delivery: Coroutine[Any, Any, object], at_least: float = 0.0
+    async def heard(
+        self, caller: Caller, delivery: Coroutine[Any, Any, object], at_least: float = 0.0
     ) -> bool:
         """Deliver something in the time that there is; whether it was heard to its end."""
         try:
             with self._delivery(at_least) as scope:
                 await delivery
         except asyncio.CancelledError as exc:  # by the handler itself, or by a loop that is closing
-            listener.note_cancelled(exc)
+            caller.note_cancelled(exc)
             return False
         return not scope.cancelled_caught
 
@@ -553,6 +549,14 @@ class Run:
             self._deliveries.add(scope)
             return scope
         return anyio.CancelScope(deadline=max(self._stop_by, asyncio.get_running_loop().time() + at_least))
+
+
+def _last_events(job: Job, listener: Listener) -> Iterator[tuple[str, Hook, tuple[object, ...]]]:
+    """What a handler hears of a worker that is over."""
+    if listener.hooks.timeout is not None and job.timed_out:
+        yield "ev_timeout", listener.hooks.timeout, (job.worker,)
+    if listener.hooks.close is not None:
+        yield "ev_close", listener.hooks.close, (job.worker, job.timed_out)
 
 
 def _nothing() -> None:

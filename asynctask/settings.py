@@ -38,13 +38,14 @@ class WorkerSettings(TypedDict, total=False):
     Keys:
         worker: ``"ssh"``, ``"exec"`` or a subclass of :class:`~asynctask.Worker`. Default: ``"ssh"``
             where nodes are named.
-        handler: hears the events; see :class:`~asynctask.EventHandler`.
+        handler: hears the events; see :class:`~asynctask.EventHandler`. A list or tuple if several do.
         timeout: seconds for the command on each node, counted from its start there.
             Default: no limit.
         connect_timeout: seconds to connect and log in, counted from the node's turn.
             Default: 10.
         stderr: keep standard error apart from standard output. Default: no.
-        gather: keep the output for the getters of the result. Default: yes.
+        gather: keep the output for the getters of the result; ``"stdout"`` or ``"stderr"``: that stream
+            alone. Default: yes.
         grace: seconds between TERM and KILL. Default: 3.
         ssh: how to connect; see :class:`~asynctask.SSHOptions`.
     """
@@ -54,7 +55,7 @@ class WorkerSettings(TypedDict, total=False):
     timeout: float | None
     connect_timeout: float | None
     stderr: bool
-    gather: bool
+    gather: bool | str
     grace: float
     ssh: SSHOptions | None
 
@@ -69,7 +70,10 @@ class ShellSettings(WorkerSettings, total=False):
         fanout: how many of the command's nodes run at once. Default: they share the task's, which is
             64 for ``run`` and ``stream``.
         stdin: what the command reads: bytes, an async iterable of bytes, or a function that makes
-            one of these for a node. Default: nothing; it finds the end at once.
+            one of these for a node; true: what ``worker.write()`` brings. Default: nothing; it finds the
+            end at once.
+        autoclose: the worker does not keep the run going: when all else is over, what is left of it is
+            aborted. Default: no.
         options: more keywords for the worker's class.
     """
 
@@ -77,6 +81,7 @@ class ShellSettings(WorkerSettings, total=False):
     key: str
     fanout: int | None
     stdin: Stdin
+    autoclose: bool
     options: dict[str, Any]
 
 

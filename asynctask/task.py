@@ -3,47 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import enum
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+import time
+from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self, Unpack
 
 from asynctask.background import Background
 from asynctask.errors import HandlerErrors, TaskStateError, TaskTimeoutError, UsageError
+from asynctask.iteration import AsCompleted, TaskEvents
 from asynctask.nodes import expand
 from asynctask.outcome import NodeResult, Outcome
+from asynctask.parameters import Parameters
+from asynctask.port import Port
 from asynctask.results import Getters, Result
 from asynctask.scheduling import Run, RunStatistics
 from asynctask.settings import DEFAULT_FANOUT, DEFAULTS, LOCAL, ShellSettings, WorkerSettings
+from asynctask.states import Life, TaskState
+from asynctask.timer import Timer
 from asynctask.waiting import wait_out
 from asynctask.workers.base import DEFAULT_GRACE, Worker, check_fanout, check_seconds
 from asynctask.workers.registry import worker_class
 from asynctask.workers.resources import Resources
 
-__all__ = ("AsCompleted", "Task", "TaskState", "run")
-
-
-class TaskState(enum.Enum):
-    """What a task is doing."""
-
-    IDLE = "idle"
-    """Nothing runs; workers can be scheduled."""
-    RUNNING = "running"
-    """A run goes on; workers can be added to it."""
-    STOPPING = "stopping"
-    """A run was aborted, cancelled or out of time, and is not over yet."""
-    CLOSED = "closed"
-    """Its block was left; it cannot be used again."""
-
-
-#: What may follow what. Anything else raises and changes nothing.
-TRANSITIONS: dict[TaskState, frozenset[TaskState]] = {
-    TaskState.IDLE: frozenset({TaskState.RUNNING, TaskState.CLOSED}),
-    TaskState.RUNNING: frozenset({TaskState.STOPPING, TaskState.IDLE}),
-    TaskState.STOPPING: frozenset({TaskState.IDLE}),
-    TaskState.CLOSED: frozenset(),
-}
+__all__ = ("Task", "run")
 
 
 class Task(Getters):
@@ -73,15 +55,18 @@ class Task(Getters):
         check_seconds("grace", settings.get("grace", DEFAULT_GRACE), bounded=True)
         self._settings: dict[str, Any] = {**DEFAULTS, **settings}
         self._fanout = fanout
-        self._state = TaskState.IDLE
+        self._life = Life()
         self._entered = False
+        self._parameters = Parameters(self._settings, lambda: self._fanout, self._set_fanout)
         self._idle = asyncio.Event()
         self._idle.set()
         self._resources = Resources()
         self._prepared: Run | None = None
         self._running: Run | None = None
         self._latest = Result()
-        self._watchers: list[Callable[[Sequence[NodeResult]], None]] = []
+        self._ports: dict[Port, None] = {}  # those that have a handler
+        self._on_ends: list[Callable[[Sequence[NodeResult]], None]] = []
+        self._watchers: list[TaskEvents] = []
         self._background: Background | None = None
 
     # -- what to run --------------------------------------------------------------------------
@@ -109,18 +94,70 @@ class Task(Getters):
         Raises:
             TaskStateError: the worker has been scheduled before, or the task is stopping or closed.
         """
-        if self._state not in (TaskState.IDLE, TaskState.RUNNING):
-            raise TaskStateError(f"the task is {self._state.value}: it takes no more workers")
+        self._life.check_open("workers")
         if worker.scheduled:
             raise TaskStateError(f"{worker!r} has been scheduled before: make a new one")
+        debugging = [_Debug(self, worker, self._parameters.print_debug)] if self._parameters.debug else []
+        self._open_run().add(worker, debugging)
+        worker.scheduled = True
+        return worker
+
+    def timer(self, fire: float, handler: object, interval: float = -1, autoclose: bool = False) -> Timer:
+        """Have ``handler.ev_timer(timer)`` called in ``fire`` seconds, and every ``interval`` seconds then.
+
+        It fires while the task runs, and keeps the run going until it has fired its last time. The seconds
+        count from now, on a monotonic clock. At the end of the run it is invalid.
+
+        Args:
+            fire: seconds, 0 or more.
+            handler: an object with ``ev_timer``, plain or async.
+            interval: seconds between firings; -1, or anything up to a millisecond: it fires once.
+            autoclose: it does not keep the run going.
+
+        Raises:
+            UsageError: a time that is no time, or a handler without ``ev_timer``.
+            TaskStateError: the task is stopping or closed.
+        """
+        self._life.check_open("timers")
+        run = self._open_run()
+        timer = Timer(fire, handler, interval, autoclose, now=time.monotonic, changed=run.attachments.changed)
+        run.add_timer(timer)
+        return timer
+
+    def port(self, handler: object = None, autoclose: bool = False) -> Port:
+        """Make a mailbox; how much it holds says ``default("port_qlimit")``.
+
+        With a handler, ``ev_msg(port, msg)`` is awaited for each message while the task runs, and the port
+        keeps the run going until it is closed; it outlives the run. Without, messages are for whoever calls
+        ``await port.msg_recv()``, and the task has no part in it but to close it with its block.
+
+        Args:
+            handler: an object with ``ev_msg``, plain or async.
+            autoclose: it does not keep the run going, and is closed at its end.
+
+        Raises:
+            UsageError: the handler has no ``ev_msg``.
+            TaskStateError: the task is stopping or closed.
+        """
+        self._life.check_open("ports")
+        port = Port(self._parameters.port_qlimit, handler, autoclose)
+        self._ports[port] = None
+        if handler is not None and self._running is not None and self._running.accepting:
+            self._running.add_port(port)
+        return port
+
+    def remove_port(self, port: Port) -> None:
+        """Close a port. Its handler still gets the messages that are in it."""
+        port.close()
+
+    def _open_run(self) -> Run:
+        """The run that takes what is added now."""
         run = self._running
         if run is None or not run.accepting:
             if self._prepared is None:
                 self._prepared = self._new_run()
             run = self._prepared
-        run.add(worker)
-        worker.scheduled = True
-        return worker
+        return run
 
     def _make_worker(self, command: str, settings: dict[str, Any]) -> Worker:
         if not isinstance(command, str) or not command.strip():
@@ -132,17 +169,18 @@ class Task(Getters):
         key = settings.pop("key", None)
         options: dict[str, Any] = settings.pop("options", {})
         ssh_given = settings.get("ssh") is not None
-        merged = {**self._settings, **settings}
+        merged = {"stdin": self._parameters.stdin, **self._settings, **settings}
         chosen = merged.pop("worker", None)
         ssh = merged.pop("ssh")
         if nodes is LOCAL:
             targets: Sequence[str] = (key or "localhost",)
-            cls = worker_class("exec")
+            cls = self._parameters.local_worker()
             if chosen is not None and "worker" in settings:
-                if not issubclass(worker_class(chosen), cls):
+                if not issubclass(worker_class(chosen), worker_class("exec")):
                     raise UsageError(f"worker={chosen!r} needs nodes=")
                 cls = worker_class(chosen)
-            options = {"placeholders": False, **options}
+            if issubclass(cls, worker_class("exec")):
+                options = {"placeholders": False, **options}
         else:
             if key is not None:
                 raise UsageError("key= names the target of a command without nodes=; give one of them")
@@ -176,11 +214,12 @@ class Task(Getters):
         was gathered is in :attr:`result`.
         """
         check_seconds("timeout", timeout)
-        self._move(TaskState.RUNNING)
+        self._life.move(TaskState.RUNNING)
         run = self._running = self._prepared or self._new_run()
         self._prepared = None
         result = self._latest = run.result
         self._idle.clear()
+        self._take_ports(run)
         try:
             in_time = await run.execute(timeout)
         finally:
@@ -189,13 +228,65 @@ class Task(Getters):
                 if not self._entered:
                     await self._resources.aclose()
             finally:
-                self._move(TaskState.IDLE)
+                self._life.move(TaskState.IDLE)
                 self._idle.set()
         self._raise_for(run, result, None if in_time else timeout)
         return result
 
     def _new_run(self) -> Run:
-        return Run(lambda: self._fanout, Result(), self._resources, self._on_end, self._on_stop)
+        run = Run(lambda: self._fanout, Result(), self._resources, self._on_end, self._on_stop)
+        for watcher in self._watchers:
+            run.watch(watcher)
+        return run
+
+    def _take_ports(self, run: Run) -> None:
+        for port in list(self._ports):
+            if port.closed and not port.statistics().waiting:
+                del self._ports[port]
+            elif port.handler is not None:
+                run.add_port(port)
+
+    async def resume(self, timeout: float | None = None) -> Result:
+        """Go on with a run that is suspended; on a task that does not run, the same as :meth:`run`.
+
+        Going on returns at once, with the result as it is so far: who called :meth:`run` waits for the end.
+
+        Args:
+            timeout: seconds for the rest of the run, from now; ``None``: as it was.
+
+        Raises:
+            TaskStateError: the task runs, and is not suspended; or it is stopping or closed.
+        """
+        check_seconds("timeout", timeout)
+        if self._life.state is not TaskState.SUSPENDED:
+            return await self.run(timeout)
+        assert self._running is not None
+        self._life.move(TaskState.RUNNING)
+        self._running.resume(timeout)
+        return self._latest
+
+    def suspend(self) -> bool:
+        """Hold the run still, until :meth:`resume`; whether there was a run to suspend.
+
+        Commands go on, but nothing is read from them, so one that prints much will wait. Nothing starts, no
+        timer fires, no message and no event is delivered, and nothing is lost; at most the event that is
+        being handled is finished. What bounds a command or the run in time still does.
+        """
+        if self._life.state is not TaskState.RUNNING or self._running is None:
+            return False
+        self._life.move(TaskState.SUSPENDED)
+        self._running.suspend()
+        return True
+
+    async def join(self) -> None:
+        """Wait until the run that goes on is over, however it ends; return at once if there is none.
+
+        Raises:
+            TaskStateError: called by one of the run's own handlers, which would wait for itself.
+        """
+        if self._running is not None and self._running.is_inside(asyncio.current_task()):
+            raise TaskStateError("a handler cannot wait for the run that waits for it")
+        await self._idle.wait()
 
     def _raise_for(self, run: Run, result: Result, timeout: float | None) -> None:
         errors = run.errors()
@@ -221,6 +312,21 @@ class Task(Getters):
             raise TaskStateError("as_completed() needs the task to be used as `async with asynctask.Task()`")
         return AsCompleted(self, timeout)
 
+    def events(self, timeout: float | None = None) -> TaskEvents:
+        """Run, and iterate over everything that happens, as records (``asynctask.events``).
+
+        They are the events that a handler would hear, those of timers and ports with handlers included; a
+        reader that falls behind slows the nodes down. The iteration raises at its end what :meth:`run` would.
+        Leaving it early leaves the run going until the ``async with`` block of the task ends it, unheard.
+
+        Raises:
+            TaskStateError: the task is not used as ``async with``, so nothing would own the run.
+        """
+        check_seconds("timeout", timeout)
+        if not self._entered:
+            raise TaskStateError("events() needs the task to be used as `async with asynctask.Task()`")
+        return TaskEvents(self, timeout)
+
     def abort(self, *, kill: bool = False) -> None:
         """Stop the run: what runs ends as aborted, what waits never starts; results are kept.
 
@@ -232,7 +338,9 @@ class Task(Getters):
         """
         run = self._running
         if run is None:
-            self._prepared = None
+            if self._prepared is not None:
+                self._prepared.attachments.stop()
+                self._prepared = None
             return
         if kill:
             run.hurry()
@@ -243,7 +351,7 @@ class Task(Getters):
     @property
     def state(self) -> TaskState:
         """What the task is doing."""
-        return self._state
+        return self._life.state
 
     def running(self) -> bool:
         """Whether a run is going on."""
@@ -256,6 +364,9 @@ class Task(Getters):
 
     @fanout.setter
     def fanout(self, fanout: int) -> None:
+        self._set_fanout(fanout)
+
+    def _set_fanout(self, fanout: int) -> None:
         check_fanout(fanout)
         self._fanout = fanout
         if self._running is not None:
@@ -266,6 +377,30 @@ class Task(Getters):
         """The result of the run that is going on, or of the last one."""
         return self._latest
 
+    def default(self, key: str, def_val: Any = None) -> Any:
+        """The value of one of ClusterShell's defaults: what workers are made with. See the library guide."""
+        return self._parameters.default(key, def_val)
+
+    def set_default(self, key: str, value: Any) -> None:
+        """Set a default; it holds for workers and ports made from now on.
+
+        Raises:
+            UsageError: an unknown key that does not begin with ``USER_``, or a value that does not fit.
+        """
+        self._parameters.set_default(key, value)
+
+    def info(self, key: str, def_val: Any = None) -> Any:
+        """The value of one of ClusterShell's infos, or of what the program has put there."""
+        return self._parameters.info(key, def_val)
+
+    def set_info(self, key: str, value: Any) -> None:
+        """Set an info: a fanout takes effect at once, what else has an effect holds for workers from now on.
+
+        Raises:
+            UsageError: a value that does not fit the key.
+        """
+        self._parameters.set_info(key, value)
+
     def active_nodes(self) -> list[str]:
         """The nodes that have begun and have no outcome yet, in the order in which they began."""
         return [] if self._running is None else self._running.active_nodes()
@@ -275,12 +410,12 @@ class Task(Getters):
         return None if self._running is None else self._running.statistics()
 
     def __repr__(self) -> str:
-        return f"<Task {self._state.value}, fanout {self._fanout}>"
+        return f"<Task {self._life.state.value}, fanout {self._fanout}>"
 
     # -- its life -----------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        if self._entered or self._state is TaskState.CLOSED:
+        if self._entered or self._life.state is TaskState.CLOSED:
             raise TaskStateError("a task can be entered once")
         self._entered = True
         return self
@@ -291,27 +426,23 @@ class Task(Getters):
         self.abort()
         background = self._background
         try:
+            for watcher in self._watchers:
+                watcher._abandon()
             await wait_out(self._idle)
             if background is not None:
                 await wait_out(background.over)
         finally:
             await self._resources.aclose()
-            self._move(TaskState.CLOSED)
+            for port in self._ports:
+                port.close()
+            self._life.move(TaskState.CLOSED)
         if background is not None:
             background.hush() if exc is not None else background.tell()
-
-    def _move(self, to: TaskState) -> None:
-        self._check_move(to)
-        self._state = to
-
-    def _check_move(self, to: TaskState) -> None:
-        if to not in TRANSITIONS[self._state]:
-            raise TaskStateError(f"the task is {self._state.value}: it cannot become {to.value}")
 
     def _in_background(self, run: Coroutine[Any, Any, Result]) -> Background:
         before = self._background
         try:
-            self._check_move(TaskState.RUNNING)
+            self._life.check(TaskState.RUNNING)
             if before is not None:
                 if not before.done():
                     raise TaskStateError("the task is about to run already")
@@ -326,48 +457,35 @@ class Task(Getters):
         return self._latest
 
     def _on_stop(self) -> None:
-        self._move(TaskState.STOPPING)
+        self._life.move(TaskState.STOPPING)
 
     def _on_end(self, results: Sequence[NodeResult]) -> None:
-        for watcher in self._watchers:
-            watcher(results)
+        for on_end in self._on_ends:
+            on_end(results)
+
+    def _watch(self, handler: TaskEvents) -> None:
+        """Have a handler hear everything from the next run on."""
+        self._watchers.append(handler)
+        if self._prepared is not None:
+            self._prepared.watch(handler)
+
+    def _unwatch(self, handler: TaskEvents) -> None:
+        self._watchers.remove(handler)
 
 
-class AsCompleted(AsyncIterator[NodeResult]):
-    """The results of a run, each as its target ends. Made by :meth:`asynctask.Task.as_completed`.
+class _Debug:
+    """Tells what a worker does, line by line, for ``info("debug")``."""
 
-    Cancelling ``__anext__`` loses no result.
-    """
-
-    def __init__(self, task: Task, timeout: float | None) -> None:
+    def __init__(self, task: Task, worker: Worker, tell: Callable[[Any, str], object]) -> None:
         self._task = task
-        self._timeout = timeout
-        self._ended: deque[NodeResult] = deque()
-        self._more = asyncio.Event()
-        self._background: Background | None = None
+        self._worker = worker
+        self._tell = tell
 
-    async def __anext__(self) -> NodeResult:
-        if self._background is None:
-            self._background = self._task._in_background(self._go())
-        while not self._ended:
-            if self._background.over.is_set():
-                self._background.tell()
-                raise StopAsyncIteration
-            self._more.clear()
-            await self._more.wait()
-        return self._ended.popleft()
+    def ev_pickup(self, worker: Worker, node: str) -> None:
+        self._tell(self._task, f"{worker.name.upper()}: {node}: {worker.command}")
 
-    async def _go(self) -> Result:
-        self._task._watchers.append(self._see)
-        try:
-            return await self._task.run(self._timeout)
-        finally:
-            self._task._watchers.remove(self._see)
-            asyncio.get_running_loop().call_soon(self._more.set)  # after the background is over
-
-    def _see(self, results: Sequence[NodeResult]) -> None:
-        self._ended += results
-        self._more.set()
+    def ev_read(self, worker: Worker, node: str, sname: str, msg: bytes) -> None:
+        self._tell(self._task, f"LINE {node} {sname}: {msg.decode(errors='replace')}")
 
 
 async def run(

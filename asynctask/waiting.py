@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import anyio
 
-__all__ = ("Grace", "wait_out")
+__all__ = ("Grace", "Places", "wait_out")
 
 
 async def wait_out(event: asyncio.Event) -> None:
@@ -57,3 +58,54 @@ class Grace:
         self.seconds = 0.0
         for scope in self._scopes:
             scope.deadline = -math.inf
+
+
+class Places:
+    """So many places; who finds none waits, and is served in turn.
+
+    Beside ``asyncio.Semaphore`` it can be asked without waiting. A place that is given to somebody who is
+    cancelled at that moment goes to the next.
+
+    Args:
+        free: how many places there are at first.
+    """
+
+    __slots__ = ("_waiting", "free")
+
+    def __init__(self, free: int) -> None:
+        self.free = free
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
+    def take_nowait(self) -> bool:
+        """Take a place if there is one."""
+        if self.free == 0:
+            return False
+        self.free -= 1
+        return True
+
+    async def take(self) -> None:
+        """Take a place; wait for one."""
+        if self.take_nowait():
+            return
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.cancelled() or not place.done():
+                self._waiting.remove(place)
+            else:
+                self.give()
+            raise
+
+    def give(self) -> None:
+        """Give a place to who waits longest, or to who comes next."""
+        if self._waiting:
+            self._waiting.popleft().set_result(None)
+        else:
+            self.free += 1

@@ -21,6 +21,7 @@ from asynctask.workers.resources import Resources
 __all__ = (
     "OK",
     "AsyncRecorder",
+    "FakeSink",
     "FakeSource",
     "Recorder",
     "Scripted",
@@ -140,6 +141,29 @@ def refused(error: type[Exception], message: str, call: Callable[[], object]) ->
     with pytest.raises(error) as caught:
         call()
     assert (type(caught.value), str(caught.value)) == (error, message)
+
+
+class FakeSink:
+    """A sink that writes down what it is told, but for output."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.output: dict[str, bytes] = {}
+
+    def connected(self) -> None:
+        self.told.append("connected")
+
+    def started(self, source: object = None) -> None:
+        self.told.append("started")
+
+    def data(self, stream: str, chunk: bytes) -> None:
+        self.output[stream] = self.output.get(stream, b"") + chunk
+
+    def written(self, stream: str, size: int) -> None:
+        self.told.append(f"{stream} took {size}")
+
+    def unwritten(self, stream: str, size: int) -> None:
+        self.told.append(f"{stream} left {size}")
 
 
 class FakeSource:

@@ -16,7 +16,8 @@ import pytest
 
 import asynctask
 from asynctask.outcome import Ended, Outcome
-from asynctask.task import Task, TaskState
+from asynctask.states import TaskState
+from asynctask.task import Task
 from asynctask.workers.base import Sink
 from tests.support import OK, AsyncRecorder, Recorder, Scripted, children, turns
 

@@ -24,6 +24,7 @@ from asynctask.lines import PartialLine
 from asynctask.outcome import Ended, Outcome
 from asynctask.pump import HIGH_WATER
 from asynctask.scheduling import Run
+from asynctask.states import Life
 from asynctask.task import Task
 from asynctask.testing.simulated import Script, SimulatedWorker
 from asynctask.workers.base import Sink, Worker
@@ -314,7 +315,8 @@ def test_invariant_08_decisions_are_plain_functions() -> None:
         Run._record,
         Task.abort,
         Task.schedule,
-        Task._move,
+        Task.suspend,
+        Life.move,
     )
     assert not any(asyncio.iscoroutinefunction(function) for function in decisions)
 

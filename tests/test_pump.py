@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from asynctask.calling import Gate
 from asynctask.events import EventHandler, Hooks
 from asynctask.lines import PartialLine
 from asynctask.outcome import Outcome
-from asynctask.pump import HIGH_WATER, LOW_WATER, Busy, Listener, Pump
+from asynctask.pump import HIGH_WATER, LOW_WATER, Listener, Pump
 from asynctask.workers.base import Worker
 from tests.support import AsyncRecorder, FakeSource, Recorder, Scripted, node_result, turns
 
@@ -25,13 +26,12 @@ async def _never(node: str, sink: object) -> Any:
 class Bench:
     """A pump with its handler, its source, and somebody who turns it."""
 
-    def __init__(self, handler: object, nodes: Sequence[str] = ("a",), busy: Busy | None = None) -> None:
+    def __init__(self, handler: object, nodes: Sequence[str] = ("a",), gate: Gate | None = None) -> None:
         self.source = FakeSource()
         self.gave_up: list[BaseException] = []
         self.read = 0
-        self.listener = Listener(
-            Scripted(_never, list(nodes)), Hooks(handler), self.gave_up.append, busy or Busy()
-        )
+        worker = Scripted(_never, list(nodes))
+        self.listener = Listener(worker, Hooks(handler), gate or Gate(), self.gave_up.append)
         self.pump = Pump(self.listener, tuple(nodes), self._output_done)
         self._nodes = nodes
 
@@ -192,7 +192,7 @@ async def test_lines_in_bulk_for_those_in_the_house() -> None:
 # -- a handler that is slow -------------------------------------------------------------------------
 
 
-class Gate(EventHandler):
+class Turnstile(EventHandler):
     """Reads a line each time that it is let."""
 
     def __init__(self) -> None:
@@ -206,7 +206,7 @@ class Gate(EventHandler):
 
 async def test_a_slow_handler_pauses_its_source_and_resumes_it() -> None:
     """At the high-water mark and at the low-water mark, and each is counted once."""
-    handler = Gate()
+    handler = Turnstile()
     bench = Bench(handler)
     turning = asyncio.create_task(bench.turn())
     bench.start()
@@ -294,9 +294,9 @@ async def test_slow_plain_handlers_share_the_turns_of_the_loop() -> None:
             await asyncio.sleep(0)
             longest = max(longest, clock - before)
 
-    busy = Busy()
+    gate = Gate()
     names = [f"n{number}" for number in range(16)]
-    benches = [Bench(SimpleNamespace(ev_read=ev_read), [name], busy) for name in names]
+    benches = [Bench(SimpleNamespace(ev_read=ev_read), [name], gate) for name in names]
     for bench in benches:
         bench.start()
         bench.pump.data("stdout", b"x\n" * 50)
@@ -307,7 +307,7 @@ async def test_slow_plain_handlers_share_the_turns_of_the_loop() -> None:
         ticking = loop.create_task(tick())
         await asyncio.gather(*(bench.turn() for bench in benches))
         ticking.cancel()
-    assert busy.pumps == 0
+    assert gate.busy == 0
     assert [done.count(name) for name in names] == [50] * 16
     assert longest < 0.03
 

@@ -14,7 +14,8 @@ import pytest
 import asynctask
 from asynctask.errors import EmptyTargetsError, NodeSetError, UsageError
 from asynctask.outcome import Outcome
-from asynctask.task import Task, TaskState
+from asynctask.states import TaskState
+from asynctask.task import Task
 from asynctask.workers.exec import ExecWorker
 from asynctask.workers.ssh import SSHWorker
 from tests.support import Recorder, Scripted, for_ever, greet, refused, turns

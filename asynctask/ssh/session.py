@@ -175,7 +175,7 @@ class RemoteCommand(asyncssh.SSHClientSession[bytes]):
             with suppress(OSError, asyncssh.Error):
                 self._channel.resume_reading()
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, data: bytes | memoryview) -> None:
         """Send input, waiting for room before each piece.
 
         Raises:
@@ -186,7 +186,7 @@ class RemoteCommand(asyncssh.SSHClientSession[bytes]):
             if self._over.is_set() or self._channel is None:
                 raise BrokenPipeError("standard input is closed")
             try:
-                self._channel.write(data[start : start + _PIECE])
+                self._channel.write(bytes(data[start : start + _PIECE]))
             except OSError as exc:
                 raise BrokenPipeError("standard input is closed") from exc
 

@@ -12,21 +12,26 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
 
-from asynctask.errors import EmptyTargetsError, UsageError
+from asynctask.errors import EmptyTargetsError, TaskStateError, UsageError
 from asynctask.waiting import Grace
+from asynctask.workers.reading import WorkerGetters
+from asynctask.workers.writing import Input
 
 if TYPE_CHECKING:
     from asynctask.outcome import Ended
     from asynctask.workers.resources import Resources
 
-__all__ = ("DEFAULT_GRACE", "Sink", "Source", "Stdin", "Worker")
+__all__ = ("DEFAULT_GRACE", "Job", "Sink", "Source", "Stdin", "Worker")
 
 #: Seconds between asking a command to stop (TERM) and making it stop (KILL).
 DEFAULT_GRACE = 3.0
 
-#: What a command reads: nothing, some bytes, or a stream. A stream for several nodes must be
-#: one that can be read several times, or a function that makes one for a node.
-Stdin: TypeAlias = bytes | AsyncIterable[bytes] | Callable[[str], bytes | AsyncIterable[bytes] | None] | None
+#: What a command reads: nothing (``None`` or false), what :meth:`Worker.write` brings (true), some bytes, or
+#: a stream. A stream for several nodes must be one that can be read several times, or a function that makes
+#: one for a node.
+Stdin: TypeAlias = (
+    bool | bytes | AsyncIterable[bytes] | Callable[[str], bytes | AsyncIterable[bytes] | None] | None
+)
 
 
 class Source(Protocol):
@@ -51,21 +56,36 @@ class Sink(Protocol):
     def data(self, stream: str, chunk: bytes) -> None:
         """Output, cut anywhere."""
 
+    def written(self, stream: str, size: int) -> None:
+        """So many bytes of input were written."""
 
-class Worker(ABC):
+    def unwritten(self, stream: str, size: int) -> None:
+        """So many bytes of input, and any that follow, are not written: nobody reads them."""
+
+
+class Job(Protocol):
+    """A worker's place in a run."""
+
+    def abort(self) -> None:
+        """Stop the worker."""
+
+
+class Worker(WorkerGetters, ABC):
     """One command for a set of nodes.
 
     Args:
         command: what to run.
         nodes: the targets, in the order in which they start.
-        handler: hears the events (:class:`~asynctask.EventHandler`).
+        handler: hears the events (:class:`~asynctask.EventHandler`); a list or tuple if several do.
         timeout: seconds for the command on each node, from its start; ``None``: no limit.
         connect_timeout: seconds to connect and log in, from the node's turn (SSH only).
         stderr: keep standard error apart from standard output.
-        stdin: what the command reads; by default nothing: it finds the end at once.
+        stdin: what the command reads; by default nothing: it finds the end at once. True: what
+            :meth:`write` brings, until :meth:`set_write_eof`.
         fanout: how many nodes of this worker run at once; ``None``: it shares the task's.
-        gather: keep the output for the getters of the result.
+        gather: keep the output for the getters of the result; ``"stdout"`` or ``"stderr"``: that alone.
         grace: seconds between TERM and KILL.
+        autoclose: it does not keep the run going: when all else is over, what is left of it is aborted.
     """
 
     #: The name under which ``worker=`` finds it.
@@ -84,8 +104,9 @@ class Worker(ABC):
         stderr: bool = False,
         stdin: Stdin = None,
         fanout: int | None = None,
-        gather: bool = True,
+        gather: bool | str = True,
         grace: float = DEFAULT_GRACE,
+        autoclose: bool = False,
     ) -> None:
         if not nodes:
             raise EmptyTargetsError("no nodes to run on: the set of targets is empty")
@@ -95,17 +116,21 @@ class Worker(ABC):
         if fanout is not None:
             check_fanout(fanout)
         _check_stdin(stdin, len(nodes))
+        check_gather(gather)
         self.command = command
         self.nodes = tuple(nodes)
         self.handler = handler
         self.timeout = None if timeout == math.inf else timeout
         self.connect_timeout = None if connect_timeout == math.inf else connect_timeout
         self.stderr = stderr
-        self.stdin = stdin
+        self.stdin = None if stdin is False else stdin
         self.fanout = fanout
         self.gather = gather
         self.grace = Grace(grace)
+        self.autoclose = autoclose
         self.scheduled = False
+        self._input: Input | None = None
+        self._job: Job | None = None
 
     @property
     def units(self) -> Sequence[tuple[str, ...]]:
@@ -131,9 +156,63 @@ class Worker(ABC):
                 run tries again when another target has ended.
         """
 
+    # -- while it runs --------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """Write to the standard input of every node; those that start later get it, too. Never waits.
+
+        It can be called before the worker is scheduled, or later if ``stdin=True`` was given. To keep memory
+        bounded, await :meth:`drain` from time to time.
+
+        Raises:
+            TaskStateError: the worker's input is not open: it started without, or its end was written.
+            UsageError: ``stdin=`` says what the nodes read, or ``data`` is not bytes.
+        """
+        self._opened_input().write(data)
+
+    def set_write_eof(self) -> None:
+        """End the standard input of every node, after what was written. Doing it again is fine.
+
+        Raises:
+            TaskStateError: the worker started without an input.
+            UsageError: ``stdin=`` says what the nodes read.
+        """
+        self._opened_input().end()
+
+    async def drain(self) -> None:
+        """Wait until no node that has started is more than 256 KiB behind what was written."""
+        if self._input is not None:
+            await self._input.drain()
+
+    def abort(self, *, kill: bool = False) -> None:
+        """Stop this worker alone: what runs ends as aborted, what waits never starts.
+
+        Returns at once, also in a handler. A worker that is over, or not scheduled, is left as it is.
+
+        Args:
+            kill: no grace between TERM and KILL.
+        """
+        if kill:
+            self.grace.cut()
+        if self._job is not None:
+            self._job.abort()
+
+    def _opened_input(self) -> Input:
+        if self._input is None:
+            if self.stdin is None and not self.scheduled:
+                self.stdin = True
+            if self.stdin is None:
+                raise TaskStateError("the input of this worker is not open: give stdin=True to write later")
+            if self.stdin is not True:
+                raise UsageError("stdin= says what the nodes read: nothing can be written besides")
+            self._input = Input(unit[0] for unit in self.units)
+        return self._input
+
     def stdin_for(self, node: str) -> AsyncIterator[bytes] | bytes | None:
         """What the command on ``node`` reads."""
         stdin = self.stdin
+        if stdin is True:
+            return self._opened_input().reader(node)
         if callable(stdin) and not isinstance(stdin, bytes | AsyncIterable):
             stdin = stdin(node)
         if stdin is None or isinstance(stdin, bytes):
@@ -165,8 +244,14 @@ def check_fanout(fanout: int) -> None:
         raise UsageError(f"fanout={fanout!r}: how many nodes run at once, 1 or more")
 
 
+def check_gather(gather: object) -> None:
+    """Refuse what names no stream, at the call."""
+    if not isinstance(gather, bool) and gather not in ("stdout", "stderr"):
+        raise UsageError(f"gather={gather!r}: True, False, 'stdout' or 'stderr'")
+
+
 def _check_stdin(stdin: object, nodes: int) -> None:
-    if stdin is None or isinstance(stdin, bytes):
+    if stdin is None or isinstance(stdin, bool | bytes):
         return
     if isinstance(stdin, AsyncIterator):
         if nodes > 1:

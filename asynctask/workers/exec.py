@@ -78,7 +78,7 @@ class ExecWorker(Worker):
                 rc = await process.wait()
             else:
                 assert process.stdin is not None
-                rc = await wait_feeding(node, process.wait, process.stdin, data)
+                rc = await wait_feeding(node, process.wait, process.stdin, data, sink)
         except BaseException as exc:
             exited = process.returncode
             await self._end(process)

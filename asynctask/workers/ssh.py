@@ -68,17 +68,17 @@ class SSHWorker(Worker):
                     ) from exc
                 raise SpawnError(node, f"the server did not run the command: {exc}") from exc
             sink.started(command)
-            return await self._finish(node, command, data)
+            return await self._finish(node, command, data, sink)
         finally:
             if connection is not None:
                 await close_connection(connection)
 
-    async def _finish(self, node: str, command: RemoteCommand, data: Any) -> Ended:
+    async def _finish(self, node: str, command: RemoteCommand, data: Any, sink: Sink) -> Ended:
         try:
             if data is None:
                 await command.wait()
             else:
-                await wait_feeding(node, command.wait, command, data)
+                await wait_feeding(node, command.wait, command, data, sink)
         except BaseException:
             with anyio.move_on_after(self.grace.seconds + END_WAIT + 1, shield=True):
                 await command.end(self.grace)

@@ -30,6 +30,7 @@ class Record:
         self.output: dict[str, bytes] = {}
         self.sources: list[Source | None] = []
         self.heard = asyncio.Event()
+        self.written_bytes = self.unwritten_bytes = 0
 
     def connected(self) -> None:
         pytest.fail("there is no connection")
@@ -40,6 +41,12 @@ class Record:
     def data(self, stream: str, chunk: bytes) -> None:
         self.output[stream] = self.output.get(stream, b"") + chunk
         self.heard.set()
+
+    def written(self, stream: str, size: int) -> None:
+        self.written_bytes += size
+
+    def unwritten(self, stream: str, size: int) -> None:
+        self.unwritten_bytes += size
 
     @property
     def stdout(self) -> bytes:

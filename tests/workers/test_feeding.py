@@ -9,7 +9,7 @@ import pytest
 
 from asynctask.errors import ConnectionLostError, NodeError
 from asynctask.workers.feeding import wait_feeding
-from tests.support import turns
+from tests.support import FakeSink, turns
 
 
 class Reader:
@@ -23,7 +23,7 @@ class Reader:
         self._goes_after = goes_after
         self._stops = stops
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, data: bytes | memoryview) -> None:
         if self._stops:
             self.reading.set()
             await asyncio.Event().wait()
@@ -48,14 +48,14 @@ async def _stream(*chunks: bytes | Exception) -> AsyncIterator[bytes]:
 async def test_a_stream_is_written_and_ended(chunks: list[bytes]) -> None:
     """Chunk by chunk, and then the end, once."""
     reader = Reader()
-    await wait_feeding("a", reader.ended.wait, reader, _stream(*chunks))
+    await wait_feeding("a", reader.ended.wait, reader, _stream(*chunks), FakeSink())
     assert (reader.data, reader.ends) == (b"".join(chunks), 1)
 
 
 async def test_bytes_are_written_and_ended() -> None:
     """In one go."""
     reader = Reader()
-    await wait_feeding("a", reader.ended.wait, reader, b"data")
+    await wait_feeding("a", reader.ended.wait, reader, b"data", FakeSink())
     assert (reader.data, reader.ends) == (b"data", 1)
 
 
@@ -67,7 +67,7 @@ async def test_the_answer_of_the_wait_is_returned() -> None:
         await reader.ended.wait()
         return 7
 
-    assert await wait_feeding("a", wait, reader, b"") == 7
+    assert await wait_feeding("a", wait, reader, b"", FakeSink()) == 7
 
 
 async def test_writing_stops_when_the_wait_is_over() -> None:
@@ -82,7 +82,7 @@ async def test_writing_stops_when_the_wait_is_over() -> None:
         finally:
             cleaned.append("closed")
 
-    await wait_feeding("a", reader.reading.wait, reader, endless())
+    await wait_feeding("a", reader.reading.wait, reader, endless(), FakeSink())
     assert cleaned == ["closed"]
 
 
@@ -90,7 +90,7 @@ async def test_writing_stops_when_the_wait_is_over() -> None:
 async def test_a_reader_that_goes_away_is_no_error(data: bytes | AsyncIterator[bytes]) -> None:
     """``head`` does that; what is left is not written."""
     reader = Reader(goes_after=4)
-    await wait_feeding("a", reader.ended.wait, reader, data)
+    await wait_feeding("a", reader.ended.wait, reader, data, FakeSink())
     assert (len(reader.data) in {6, 10}, reader.ends) == (True, 1)
 
 
@@ -107,7 +107,7 @@ async def test_a_generator_is_closed_when_its_reader_goes_away() -> None:
             await turns(3)
             cleaned.append("closed")
 
-    await wait_feeding("a", reader.ended.wait, reader, endless())
+    await wait_feeding("a", reader.ended.wait, reader, endless(), FakeSink())
     assert cleaned == ["closed"]
 
 
@@ -116,7 +116,7 @@ async def test_a_stream_that_raises_is_the_nodes_error() -> None:
     reader = Reader()
     broken = OSError("disk on fire")
     with pytest.raises(NodeError) as caught:
-        await wait_feeding("web7", asyncio.Event().wait, reader, _stream(b"one", broken))
+        await wait_feeding("web7", asyncio.Event().wait, reader, _stream(b"one", broken), FakeSink())
     assert str(caught.value) == "web7: its input raised OSError('disk on fire'); the command was stopped"
     assert caught.value.__cause__ is broken
     assert (reader.data, reader.ends) == (b"one", 0)
@@ -128,7 +128,7 @@ async def test_a_broken_pipe_in_the_stream_itself_is_not_the_readers() -> None:
     with pytest.raises(
         NodeError, match=r"^a: its input raised BrokenPipeError\(\); the command was stopped$"
     ):
-        await wait_feeding("a", asyncio.Event().wait, reader, _stream(b"one", BrokenPipeError()))
+        await wait_feeding("a", asyncio.Event().wait, reader, _stream(b"one", BrokenPipeError()), FakeSink())
     assert reader.ends == 0
 
 
@@ -137,7 +137,7 @@ async def test_a_stream_of_something_else_than_bytes_is_an_error() -> None:
     with pytest.raises(
         NodeError, match=r"^a: its input raised TypeError\(.*'str'.*\); the command was stopped$"
     ):
-        await wait_feeding("a", asyncio.Event().wait, Reader(), _stream("text"))  # type: ignore[arg-type]
+        await wait_feeding("a", asyncio.Event().wait, Reader(), _stream("text"), FakeSink())  # type: ignore[arg-type]
 
 
 async def test_what_the_wait_raises_comes_as_it_is() -> None:
@@ -148,13 +148,15 @@ async def test_what_the_wait_raises_comes_as_it_is() -> None:
         raise ConnectionLostError("a", "gone")
 
     with pytest.raises(ConnectionLostError, match=r"^a: gone$"):
-        await wait_feeding("a", wait, Reader(), b"data")
+        await wait_feeding("a", wait, Reader(), b"data", FakeSink())
 
 
 async def test_cancelling_stops_the_stream() -> None:
     """And nothing is left."""
     reader = Reader(stops=True)
-    feeding = asyncio.create_task(wait_feeding("a", asyncio.Event().wait, reader, _stream(b"one")))
+    feeding = asyncio.create_task(
+        wait_feeding("a", asyncio.Event().wait, reader, _stream(b"one"), FakeSink())
+    )
     await reader.reading.wait()
     feeding.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -172,5 +174,5 @@ async def test_an_endless_quick_stream_gives_way_to_others() -> None:
             yield b""
 
     asyncio.get_running_loop().call_later(0.05, over.set)
-    await wait_feeding("a", over.wait, reader, endless())
+    await wait_feeding("a", over.wait, reader, endless(), FakeSink())
     assert reader.ends == 0

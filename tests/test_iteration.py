@@ -10,8 +10,10 @@ import pytest
 
 import asynctask
 from asynctask.errors import HandlerErrors, TaskStateError
+from asynctask.iteration import AsCompleted
 from asynctask.outcome import Ended, Outcome
-from asynctask.task import AsCompleted, Task, TaskState
+from asynctask.states import TaskState
+from asynctask.task import Task
 from asynctask.workers.base import Sink
 from tests.support import OK, Recorder, Scripted, for_ever, greet, refused, turns
 

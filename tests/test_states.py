@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from asynctask.errors import HandlerErrors, TaskStateError
-from asynctask.task import TRANSITIONS, Task, TaskState
+from asynctask.states import TRANSITIONS, Life, TaskState
+from asynctask.task import Task
 from tests.support import Scripted, for_ever, greet, refused, turns
 
 # -- states ---------------------------------------------------------------------------------------------
@@ -19,7 +20,13 @@ def test_which_state_may_follow_which() -> None:
     assert {
         state.value: sorted(follower.value for follower in followers)
         for state, followers in TRANSITIONS.items()
-    } == {"idle": ["closed", "running"], "running": ["idle", "stopping"], "stopping": ["idle"], "closed": []}
+    } == {
+        "idle": ["closed", "running"],
+        "running": ["idle", "stopping", "suspended"],
+        "suspended": ["running", "stopping"],
+        "stopping": ["idle"],
+        "closed": [],
+    }
 
 
 @pytest.mark.parametrize(
@@ -27,14 +34,14 @@ def test_which_state_may_follow_which() -> None:
 )
 def test_every_other_transition_raises_and_changes_nothing(before: TaskState, after: TaskState) -> None:
     """It says from where to where."""
-    task = Task()
-    task._state = before
+    life = Life()
+    life.state = before
     refused(
         TaskStateError,
         f"the task is {before.value}: it cannot become {after.value}",
-        lambda: task._move(after),
+        lambda: life.move(after),
     )
-    assert task.state is before
+    assert life.state is before
 
 
 async def test_the_states_of_a_run() -> None:
