@@ -9,7 +9,7 @@ and a module imports only from its own floor or a lower one (``tests/test_struct
 3. ``port`` ``timer`` ``workers``
 4. ``settings`` ``parameters`` ``results`` ``calling`` ``pump`` ``targets`` ``attachments`` ``scheduling``
    ``background`` ``iteration`` ``task`` ``streaming``
-5. ``testing``
+5. ``sync`` ``testing``
 6. ``cli``
 
 Names are loaded when they are first used, so that ``import asynctask`` and the command line start

@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,11 +103,17 @@ class Port(AsyncIterator[Any]):
         """Send from another thread. ``.result()`` of what is returned waits until the message is in the port.
 
         Raises:
-            PortClosedError: nothing has used the port in a loop yet, so there is no loop to send to.
+            PortClosedError: nothing has used the port in a loop yet, so there is no loop to send to; or its
+                loop is closed.
         """
         if self._loop is None:
             raise PortClosedError("the port belongs to no running loop yet: the message is not sent")
-        return asyncio.run_coroutine_threadsafe(self.msg_send(msg), self._loop)
+        sending = self.msg_send(msg)
+        try:
+            return asyncio.run_coroutine_threadsafe(sending, self._loop)
+        except RuntimeError as exc:
+            sending.close()
+            raise PortClosedError("the loop of the port is closed: the message is not sent") from exc
 
     # -- receiving ------------------------------------------------------------------------------
 
@@ -179,7 +186,7 @@ class Port(AsyncIterator[Any]):
 
     def _bind(self) -> None:
         """Remember the loop, for other threads."""
-        if self._loop is None:
+        with suppress(RuntimeError):  # no loop runs: there is no other thread to serve
             self._loop = asyncio.get_running_loop()
 
     def _check_open(self) -> None:

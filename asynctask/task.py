@@ -56,6 +56,7 @@ class Task(Getters):
         self._settings: dict[str, Any] = {**DEFAULTS, **settings}
         self._fanout = fanout
         self._life = Life()
+        self._shown_as: object = self  # what print_debug is called with
         self._entered = False
         self._parameters = Parameters(self._settings, lambda: self._fanout, self._set_fanout)
         self._idle = asyncio.Event()
@@ -97,7 +98,7 @@ class Task(Getters):
         self._life.check_open("workers")
         if worker.scheduled:
             raise TaskStateError(f"{worker!r} has been scheduled before: make a new one")
-        debugging = [_Debug(self, worker, self._parameters.print_debug)] if self._parameters.debug else []
+        debugging = [_Debug(self._shown_as, self._parameters.print_debug)] if self._parameters.debug else []
         self._open_run().add(worker, debugging)
         worker.scheduled = True
         return worker
@@ -260,10 +261,13 @@ class Task(Getters):
         check_seconds("timeout", timeout)
         if self._life.state is not TaskState.SUSPENDED:
             return await self.run(timeout)
+        self._go_on(timeout)
+        return self._latest
+
+    def _go_on(self, timeout: float | None) -> None:
         assert self._running is not None
         self._life.move(TaskState.RUNNING)
         self._running.resume(timeout)
-        return self._latest
 
     def suspend(self) -> bool:
         """Hold the run still, until :meth:`resume`; whether there was a run to suspend.
@@ -476,9 +480,8 @@ class Task(Getters):
 class _Debug:
     """Tells what a worker does, line by line, for ``info("debug")``."""
 
-    def __init__(self, task: Task, worker: Worker, tell: Callable[[Any, str], object]) -> None:
+    def __init__(self, task: object, tell: Callable[[Any, str], object]) -> None:
         self._task = task
-        self._worker = worker
         self._tell = tell
 
     def ev_pickup(self, worker: Worker, node: str) -> None:

@@ -79,7 +79,7 @@ class Places:
     @property
     def waiting(self) -> int:
         """How many wait."""
-        return len(self._waiting)
+        return sum(not place.done() for place in self._waiting)
 
     def take_nowait(self) -> bool:
         """Take a place if there is one."""
@@ -97,15 +97,17 @@ class Places:
         try:
             await place
         except asyncio.CancelledError:
-            if place.cancelled() or not place.done():
-                self._waiting.remove(place)
-            else:
+            if place.done() and not place.cancelled():
                 self.give()
+            elif place in self._waiting:
+                self._waiting.remove(place)
             raise
 
     def give(self) -> None:
         """Give a place to who waits longest, or to who comes next."""
-        if self._waiting:
-            self._waiting.popleft().set_result(None)
-        else:
-            self.free += 1
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():  # else its waiter was cancelled in this turn, and does not know yet
+                place.set_result(None)
+                return
+        self.free += 1

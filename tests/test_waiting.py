@@ -7,7 +7,7 @@ import asyncio
 import anyio
 import pytest
 
-from asynctask.waiting import Grace, wait_out
+from asynctask.waiting import Grace, Places, wait_out
 from tests.support import turns
 
 
@@ -98,3 +98,94 @@ async def test_a_grace_can_be_cut_short_for_all_who_use_it() -> None:
     await wait(3)
     assert sorted(ended) == [0, 1, 2, 3]
     assert grace.seconds == 0
+
+
+# -- places -----------------------------------------------------------------------------------------
+
+
+async def test_places_that_are_free_are_taken_at_once() -> None:
+    """As many as there are, without a turn of the loop."""
+    places = Places(2)
+    await places.take()
+    assert (places.free, places.take_nowait(), places.take_nowait()) == (1, True, False)
+    places.give()
+    assert (places.free, places.waiting) == (1, 0)
+
+
+async def _queue(places: Places, names: str) -> tuple[list[asyncio.Task[None]], list[str]]:
+    """Some who wait for a place, and who of them has got one."""
+    served: list[str] = []
+
+    async def wait(name: str) -> None:
+        await places.take()
+        served.append(name)
+
+    tasks = [asyncio.create_task(wait(name)) for name in names]
+    await turns(2)
+    return tasks, served
+
+
+async def test_places_are_given_in_turn() -> None:
+    """Who waits longest is served first, and a place that is given to somebody is not free."""
+    places = Places(0)
+    tasks, served = await _queue(places, "abc")
+    assert places.waiting == 3
+    places.give()
+    assert (places.free, places.waiting, places.take_nowait()) == (0, 2, False)
+    places.give()
+    await turns(1)
+    assert served == ["a", "b"]
+    places.give()
+    places.give()
+    await asyncio.gather(*tasks)
+    assert (served, places.free, places.waiting) == (["a", "b", "c"], 1, 0)
+
+
+async def test_who_is_cancelled_while_it_waits_takes_no_place() -> None:
+    """The next is served instead."""
+    places = Places(0)
+    tasks, served = await _queue(places, "abc")
+    tasks[1].cancel()
+    await turns(2)
+    assert places.waiting == 2
+    places.give()
+    places.give()
+    await turns(2)
+    assert (served, places.free, places.waiting) == (["a", "c"], 0, 0)
+    assert tasks[1].cancelled()
+
+
+async def test_a_place_given_in_the_turn_after_the_cancellation_goes_to_the_next() -> None:
+    """Who was cancelled and has not run since is passed over."""
+    places = Places(0)
+    tasks, served = await _queue(places, "ab")
+    tasks[0].cancel()
+    assert places.waiting == 1
+    places.give()
+    await turns(2)
+    assert (served, tasks[0].cancelled(), places.free, places.waiting) == (["b"], True, 0, 0)
+
+
+@pytest.mark.parametrize(("names", "served", "free"), [("ab", ["b"], 0), ("a", [], 1)])
+async def test_a_place_given_in_the_turn_before_the_cancellation_goes_on(
+    names: str, served: list[str], free: int
+) -> None:
+    """To the next who waits, or it is free again."""
+    places = Places(0)
+    tasks, found = await _queue(places, names)
+    places.give()
+    tasks[0].cancel()
+    await turns(3)
+    assert (found, tasks[0].cancelled(), places.free) == (served, True, free)
+
+
+async def test_places_when_all_who_wait_are_cancelled() -> None:
+    """Nobody is left in the queue, and the place is free."""
+    places = Places(0)
+    tasks, served = await _queue(places, "abc")
+    for task in tasks:
+        task.cancel()
+    places.give()
+    assert (places.free, places.waiting) == (1, 0)
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert (served, places.free, places.waiting) == ([], 1, 0)

@@ -129,6 +129,7 @@ class Worker(WorkerGetters, ABC):
         self.grace = Grace(grace)
         self.autoclose = autoclose
         self.scheduled = False
+        self._begun = False  # whether a node has asked what it reads
         self._input: Input | None = None
         self._job: Job | None = None
 
@@ -161,11 +162,11 @@ class Worker(WorkerGetters, ABC):
     def write(self, data: bytes) -> None:
         """Write to the standard input of every node; those that start later get it, too. Never waits.
 
-        It can be called before the worker is scheduled, or later if ``stdin=True`` was given. To keep memory
+        It can be called before the first node starts, or later if ``stdin=True`` was given. To keep memory
         bounded, await :meth:`drain` from time to time.
 
         Raises:
-            TaskStateError: the worker's input is not open: it started without, or its end was written.
+            TaskStateError: the input is not open: the worker started without, or its end was written.
             UsageError: ``stdin=`` says what the nodes read, or ``data`` is not bytes.
         """
         self._opened_input().write(data)
@@ -199,7 +200,7 @@ class Worker(WorkerGetters, ABC):
 
     def _opened_input(self) -> Input:
         if self._input is None:
-            if self.stdin is None and not self.scheduled:
+            if self.stdin is None and not self._begun:
                 self.stdin = True
             if self.stdin is None:
                 raise TaskStateError("the input of this worker is not open: give stdin=True to write later")
@@ -210,6 +211,7 @@ class Worker(WorkerGetters, ABC):
 
     def stdin_for(self, node: str) -> AsyncIterator[bytes] | bytes | None:
         """What the command on ``node`` reads."""
+        self._begun = True
         stdin = self.stdin
         if stdin is True:
             return self._opened_input().reader(node)

@@ -45,7 +45,7 @@ class Input:
             raise UsageError(f"input is written as bytes, not {type(data).__name__}")
         if self.ended:
             raise TaskStateError("the end of the input has been written: nothing can follow it")
-        if data:
+        if data and (self._late or self._readers):
             chunk = bytes(data)
             self._size += len(chunk)
             self._chunks.append(chunk)
@@ -59,7 +59,7 @@ class Input:
     async def drain(self) -> None:
         """Wait until no started node is more than ``HIGH_WATER`` bytes behind. Cancelling changes nothing."""
         while any(self._size - reader.taken > HIGH_WATER for reader in self._readers):
-            self._progress = asyncio.Event()
+            self._progress.clear()
             await self._progress.wait()
 
     def reader(self, node: str) -> InputReader:

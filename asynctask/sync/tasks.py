@@ -1,0 +1,520 @@
+"""The blocking task: bound to a thread, which runs an asyncio loop while the task runs, and not else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, ClassVar, TypeAlias, TypeVar
+from weakref import WeakSet
+
+from asynctask import task as asynchronous
+from asynctask.errors import AsyncTaskError, TaskStateError
+from asynctask.messages import Message
+from asynctask.nodes import NodeSet
+from asynctask.results import Result
+from asynctask.states import TaskState
+from asynctask.sync.errors import AlreadyRunningError, TaskError, TaskMsgTreeError, as_raised
+from asynctask.sync.objects import EnginePort, EngineTimer
+from asynctask.sync.workers import DistantWorker, Worker, WorkerPopen, no_limit
+
+__all__ = ("Task", "task_cleanup", "task_self", "task_terminate", "task_wait")
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+_NodesArgument: TypeAlias = str | NodeSet | Iterable[str]
+
+#: The attribute of a thread that is its task.
+_TASK = "_asynctask_task"
+#: How often, in seconds, the thread of a task that has nothing to do looks whether the program has ended.
+_LOOK_AGAIN = 0.2
+#: How long, in seconds, :func:`task_cleanup` waits for one thread at a time.
+_JOIN_WAIT = 30.0
+
+
+class Task:
+    """A set of workers that run together, for programs without asyncio.
+
+    ``Task(thread=threading.current_thread())``, or :func:`task_self`, is the task of a thread: made when
+    first asked for, the same ever after. There :meth:`run` blocks. ``Task()`` starts a thread with a task of
+    its own, which other threads fill, and wake with :meth:`resume`.
+
+    Every method may be called from any thread. What another thread adds while the task runs is added in
+    the task's thread, in order.
+    """
+
+    _lock: ClassVar = threading.RLock()
+    #: All that are alive. That of a thread is an attribute of the thread: both go together.
+    _all: ClassVar[WeakSet[Task]] = WeakSet()
+    _count: ClassVar = 0
+
+    thread: threading.Thread
+    """The thread that it is bound to."""
+    _is_new: bool
+
+    def __new__(cls, thread: threading.Thread | None = None, defaults: object = None) -> Task:
+        """The task of a thread, or a new one with a thread of its own."""
+        with cls._lock:
+            found: Task | None = None if thread is None else getattr(thread, _TASK, None)
+            if found is None:
+                found = super().__new__(cls)
+                found._is_new = True
+            return found
+
+    def __init__(self, thread: threading.Thread | None = None, defaults: object = None) -> None:
+        with Task._lock:
+            if not self._is_new:
+                return
+            self._is_new = False
+            if thread is None:
+                Task._count += 1
+                thread = threading.Thread(target=self._live, name=f"Task-{Task._count}")
+                self._owns_thread = True
+            else:
+                self._owns_thread = False
+            self.thread = thread
+            setattr(thread, _TASK, self)
+            Task._all.add(self)
+        self._task = asynchronous.Task()
+        self._task._shown_as = self
+        self._task.set_default("stdin", True)  # ClusterShell's: open until set_write_eof()
+        self._changed = threading.Condition()  # guards what follows
+        self._loop: asyncio.AbstractEventLoop | None = None  # while the thread runs it
+        self._waiting: deque[Callable[[], object]] = deque()  # what other threads want done on the loop
+        self._running = False
+        self._killed = False
+        self._wake: list[float | None] = []  # runs that other threads asked for, each with its timeout
+        if self._owns_thread:
+            thread.start()
+
+    # -- what to run ----------------------------------------------------------------------------------
+
+    def shell(
+        self,
+        command: str,
+        *,
+        nodes: _NodesArgument | None = None,
+        key: str | None = None,
+        handler: object = None,
+        timeout: float | None = None,
+        autoclose: bool = False,
+        stderr: bool | None = None,
+        stdin: bool | None = None,
+        tree: bool | None = None,
+        remote: bool = True,
+    ) -> Any:
+        """Schedule a command, on nodes or on this machine; returns its worker.
+
+        Args:
+            command: for the shell.
+            nodes: the targets; an empty set is an error. Left out: the command runs once, here.
+            key: the name of the target of a command without nodes.
+            handler: hears the events.
+            timeout: seconds for the command on each node; negative or ``None``: no limit.
+            autoclose: the worker does not keep the run going.
+            stderr: keep standard error apart; by default what ``default("stderr")`` says.
+            stdin: leave the command's input open for ``write()``; by default ``default("stdin")``.
+            tree: there is no tree mode yet: true is an error.
+            remote: false: run the command here, once for each node.
+        """
+        self._check_alive()
+        if tree:
+            raise TaskError("tree mode required, and there is none yet: use tree=False or leave it out")
+        settings = {"stderr": stderr, "stdin": stdin, "timeout": no_limit(timeout), "autoclose": autoclose}
+        if nodes is None:
+            worker: Worker = WorkerPopen(command, key, handler, **settings)  # type: ignore[arg-type]
+        else:
+            if key is not None:
+                raise TaskError("key= names the target of a command without nodes=; give one of them")
+            name = {} if remote else {"worker": self._task.default("local_workername")}
+            worker = DistantWorker(handler, command, nodes=nodes, **name, **settings)
+        self.schedule(worker)
+        if isinstance(worker, DistantWorker):
+            assert worker._inner is not None
+            worker.nodes = NodeSet.fromlist(worker._inner.nodes)
+        return worker
+
+    def schedule(self, worker: Worker) -> None:
+        """Schedule a worker that was made by hand.
+
+        Raises:
+            WorkerError: it has been scheduled before.
+        """
+        self._check_alive()
+        inner = worker._schedule(self)
+        self._do(lambda: self._task.schedule(inner))
+
+    def timer(
+        self, fire: float, handler: object, interval: float = -1, autoclose: bool = False
+    ) -> EngineTimer:
+        """Have ``handler.ev_timer(timer)`` called. See :meth:`asynctask.Task.timer`."""
+        self._check_alive()
+        return EngineTimer(self, fire, handler, interval, autoclose)
+
+    def port(self, handler: object = None, autoclose: bool = False) -> EnginePort:
+        """Make a mailbox. See :meth:`asynctask.Task.port`."""
+        self._check_alive()
+        return EnginePort(self, handler, autoclose)
+
+    def remove_port(self, port: EnginePort) -> None:
+        """Close a port."""
+        port.close()
+
+    # -- running --------------------------------------------------------------------------------------
+
+    def run(self, command: str | float | None = None, **kwargs: Any) -> Any:
+        """Run all that is scheduled; in the task's own thread wait until it is over.
+
+        ``run(5)`` and ``run(timeout=5)`` give all of it five seconds. ``run("command", ...)`` schedules a
+        command first, with the arguments of :meth:`shell`, and returns its worker.
+
+        Raises:
+            TimeoutError: it took longer.
+            AlreadyRunningError: the task runs already.
+        """
+        if isinstance(command, str):
+            worker = self.shell(command, **kwargs)
+            self.resume()
+            return worker
+        timeout = kwargs.pop("timeout", command)
+        if kwargs:
+            raise TypeError(f"run() without a command does not take {', '.join(sorted(kwargs))}")
+        self.resume(timeout)
+        return None
+
+    def resume(self, timeout: float | None = None) -> None:
+        """Run, or go on after :meth:`suspend`. In the task's own thread it blocks; in others it only wakes.
+
+        Args:
+            timeout: seconds; ``None`` or 0: no limit.
+
+        Raises:
+            TimeoutError: it took longer.
+            AlreadyRunningError: the task runs already.
+            TaskError: another thread has a task run that has no thread of its own.
+            Exception: what a handler raised, after all else was done; several in one group.
+        """
+        self._check_alive()
+        timeout = timeout or None
+        if self._is_own_thread():
+            self._run(timeout)
+            return
+        with self._changed:
+            if self._running:
+                self._do(lambda: self._go_on(timeout))
+            elif self._owns_thread:
+                self._wake.append(timeout)
+                self._changed.notify_all()
+            else:
+                raise TaskError(f"only {self.thread.name} can run this task: it has no thread of its own")
+
+    def _go_on(self, timeout: float | None) -> None:
+        if self._task._life.state is TaskState.SUSPENDED:
+            self._task._go_on(timeout)
+
+    def suspend(self) -> bool:
+        """Hold the run still until :meth:`resume`; whether there was one. See the asynchronous one."""
+        return self._do_now(self._task.suspend)
+
+    def abort(self, kill: bool = False) -> None:
+        """Stop what runs; results are kept. Returns at once in the task's own thread, else when it is over.
+
+        Args:
+            kill: the task is unbound from its thread, which ends if it is the task's own; the next
+                :func:`task_self` is a new task.
+        """
+        with self._changed:
+            if kill:
+                self._killed = True
+                self._wake.clear()
+                self._changed.notify_all()
+        self._do(lambda: self._task.abort(kill=True))
+        if not self._is_own_thread():
+            self._wait_idle()
+        if kill and not self.running():
+            self._unbind()
+
+    def join(self) -> None:
+        """Wait until the task does not run; in its own thread return at once."""
+        if not self._is_own_thread():
+            self._wait_idle()
+
+    def running(self) -> bool:
+        """Whether it runs, or was woken to."""
+        return self._running or bool(self._wake)
+
+    @classmethod
+    def wait(cls, from_thread: threading.Thread) -> None:
+        """Wait until no task runs but that of ``from_thread``."""
+        with cls._lock:
+            tasks = [task for task in cls._all if task.thread is not from_thread]
+        for task in tasks:
+            task.join()
+
+    def excepthook(
+        self, kind: type[BaseException], value: BaseException, trace: TracebackType | None
+    ) -> None:
+        """What is done with an exception that ends the task's own thread; may be replaced."""
+        print(f"Exception in {self.thread.name}:", file=sys.stderr)  # noqa: T201 - as sys.excepthook does
+        sys.__excepthook__(kind, value, trace)
+
+    # -- parameters -----------------------------------------------------------------------------------
+
+    def default(self, default_key: str, def_val: Any = None) -> Any:
+        """A default. See :meth:`asynctask.Task.default`."""
+        return self._task.default(default_key, def_val)
+
+    def set_default(self, default_key: str, value: Any) -> None:
+        """Set a default, at once. See :meth:`asynctask.Task.set_default`."""
+        self._task.set_default(default_key, value)
+
+    def info(self, info_key: str, def_val: Any = None) -> Any:
+        """An info. See :meth:`asynctask.Task.info`."""
+        return self._task.info(info_key, def_val)
+
+    def set_info(self, info_key: str, value: Any) -> None:
+        """Set an info. See :meth:`asynctask.Task.set_info`."""
+        self._do(lambda: self._task.set_info(info_key, value))
+
+    # -- results --------------------------------------------------------------------------------------
+
+    @property
+    def result(self) -> Result:
+        """The result of the run that goes on, or of the last one."""
+        return self._task.result
+
+    def iter_buffers(self, match_keys: Collection[str] | None = None) -> Iterator[tuple[Message, list[str]]]:
+        """Each distinct standard output with the keys that printed it."""
+        return self._kept("stdout").iter_buffers(match_keys or None)
+
+    def iter_errors(self, match_keys: Collection[str] | None = None) -> Iterator[tuple[Message, list[str]]]:
+        """Each distinct standard error with the keys that printed it."""
+        return self._kept("stderr").iter_errors(match_keys or None)
+
+    def iter_retcodes(self, match_keys: Collection[str] | None = None) -> Iterator[tuple[int, list[str]]]:
+        """Each distinct exit status with its keys."""
+        return self.result.iter_retcodes(match_keys or None)
+
+    def key_buffer(self, key: str) -> bytes:
+        """Standard output of a key; ``b""`` if it is not known."""
+        return self._kept("stdout").node_buffer(key)
+
+    def key_error(self, key: str) -> bytes:
+        """Standard error of a key; ``b""`` if it is not known."""
+        return self._kept("stderr").node_error(key)
+
+    def key_retcode(self, key: str) -> int | None:
+        """The largest exit status of a key.
+
+        Raises:
+            KeyError: there is no such key.
+        """
+        return self.result.node_retcode(key)
+
+    node_buffer = key_buffer
+    node_error = key_error
+    node_retcode = key_retcode
+
+    def max_retcode(self) -> int | None:
+        """The largest exit status of all; ``None`` if there is none."""
+        return self.result.max_retcode()
+
+    def num_timeout(self) -> int:
+        """How many keys timed out."""
+        return self.result.num_timeout()
+
+    def iter_keys_timeout(self) -> Iterator[str]:
+        """The keys that timed out."""
+        return self.result.iter_keys_timeout()
+
+    def flush_buffers(self) -> None:
+        """Forget standard output so far."""
+        self._do_now(self._task.flush_buffers)
+
+    def flush_errors(self) -> None:
+        """Forget standard error so far."""
+        self._do_now(self._task.flush_errors)
+
+    def _kept(self, stream: str) -> Result:
+        if not self._task.default(f"{stream}_msgtree"):
+            raise TaskMsgTreeError(f"{stream} is not kept: set the default {stream}_msgtree before the run")
+        return self.result
+
+    # -- the task's thread ----------------------------------------------------------------------------
+
+    def _is_own_thread(self) -> bool:
+        return threading.current_thread() is self.thread
+
+    def _live(self) -> None:
+        """What the thread of a task does that has one: run when it is woken, until it is killed."""
+        try:
+            while self._wait_for_work():
+                self._run(self._wake[0], woken=True)
+        except BaseException:
+            kind, value, trace = sys.exc_info()
+            assert kind is not None
+            assert value is not None
+            self.excepthook(kind, value, trace)
+        finally:
+            with self._changed:
+                self._killed = True
+                self._wake.clear()
+                self._changed.notify_all()
+            self._unbind()
+
+    def _wait_for_work(self) -> bool:
+        with self._changed:
+            while not self._wake and not self._killed and threading.main_thread().is_alive():
+                self._changed.wait(_LOOK_AGAIN)
+            return bool(self._wake) and not self._killed
+
+    def _run(self, timeout: float | None, *, woken: bool = False) -> None:
+        with self._changed:
+            if self._running:
+                raise AlreadyRunningError("the task runs already: run() within a run")
+            self._running = True
+        try:
+            self._in_a_loop(lambda: self._task.run(timeout))
+        except AsyncTaskError as exc:
+            raise as_raised(exc) from None
+        finally:
+            with self._changed:
+                self._running = False
+                if woken and self._wake:
+                    del self._wake[0]
+                self._changed.notify_all()
+            if self._killed:
+                self._unbind()
+
+    def _in_a_loop(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run a loop in this thread for some work; what other threads want done is done on it meanwhile."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            pass
+        else:
+            raise TaskStateError("this thread runs an asyncio loop: use asynctask.Task there, and await it")
+
+        async def working() -> T:
+            with self._changed:
+                self._loop = asyncio.get_running_loop()
+                self._changed.notify_all()
+            self._do_waiting()
+            return await work()
+
+        try:
+            with asyncio.Runner() as runner:
+                return runner.run(working())
+        finally:
+            with self._changed:
+                self._loop = None
+                self._changed.notify_all()
+            self._do_waiting()  # what came too late for this run is there for the next
+
+    # -- other threads --------------------------------------------------------------------------------
+
+    def _do(self, action: Callable[[], object]) -> None:
+        """Do something where the task is at home: here if it does not run or this is its thread, else there.
+
+        There it is done soon, in the order of the calls, and nobody waits for it.
+        """
+        with self._changed:
+            if self._loop is None or self._is_own_thread():
+                self._do_waiting()
+                action()
+                return
+            self._waiting.append(action)
+            self._loop.call_soon_threadsafe(self._do_waiting)
+
+    def _do_now(self, action: Callable[[], T]) -> T:
+        """The same, and wait for what comes of it."""
+        with self._changed:
+            if self._loop is None or self._is_own_thread():
+                self._do_waiting()
+                return action()
+            answer: Future[T] = Future()
+            self._waiting.append(lambda: _answer(answer, action))
+            self._loop.call_soon_threadsafe(self._do_waiting)
+        return answer.result()
+
+    def _do_waiting(self) -> None:
+        with self._changed:
+            while self._waiting:
+                try:
+                    self._waiting.popleft()()
+                except Exception:  # who wanted it is in another thread, and has gone on
+                    _log.exception("%s: what another thread asked for failed", self.thread.name)
+
+    def _wait_for(self, make: Callable[[], Awaitable[T]]) -> T:
+        """Wait for something asynchronous, in whatever thread this is."""
+        with self._changed:
+            loop = self._loop
+        if loop is None:
+            return self._in_a_loop(make)
+        if self._is_own_thread():
+            raise TaskStateError("the task runs, and a handler must not wait for what only it can bring")
+        return asyncio.run_coroutine_threadsafe(_awaited(make), loop).result()
+
+    def _wait_turn(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait(seconds)
+
+    def _wait_idle(self) -> None:
+        with self._changed:
+            while self.running() and self.thread.is_alive():
+                self._changed.wait(_LOOK_AGAIN)
+
+    def _check_alive(self) -> None:
+        if self._killed:
+            raise TaskStateError("the task was killed: call task_self() for a new one")
+
+    def _unbind(self) -> None:
+        with Task._lock:
+            Task._all.discard(self)
+            if getattr(self.thread, _TASK, None) is self:
+                delattr(self.thread, _TASK)
+
+
+def task_self(defaults: object = None) -> Task:
+    """The task of this thread."""
+    return Task(thread=threading.current_thread(), defaults=defaults)
+
+
+def task_wait() -> None:
+    """Wait until no other task runs."""
+    Task.wait(threading.current_thread())
+
+
+def task_terminate() -> None:
+    """Kill the task of this thread: the next :func:`task_self` is a new one."""
+    task_self().abort(kill=True)
+
+
+def task_cleanup() -> None:
+    """Kill all tasks, and wait for the threads that belong to them; for tests."""
+    while True:
+        with Task._lock:
+            tasks = list(Task._all)
+        if not tasks:
+            return
+        for task in tasks:
+            task.abort(kill=True)
+            if task._owns_thread and not task._is_own_thread():
+                task.thread.join(_JOIN_WAIT)
+
+
+def _answer(answer: Future[T], action: Callable[[], T]) -> None:
+    try:
+        answer.set_result(action())
+    except BaseException as exc:
+        answer.set_exception(exc)
+
+
+async def _awaited(make: Callable[[], Awaitable[T]]) -> T:
+    return await make()
