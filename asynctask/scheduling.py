@@ -104,6 +104,8 @@ class Run:
         on_stop: Callable[[], None],
     ) -> None:
         self.result = result
+        self.timeout: float | None = None
+        """Seconds for all of it, as they were given last."""
         self.gate = Gate()
         self._watchers: list[object] = []
         self.attachments = Attachments(self, self._watchers)
@@ -191,6 +193,7 @@ class Run:
         """Go on; ``timeout`` is for the rest of the run, if it is given."""
         self._open_gate()
         if timeout is not None and self._limit is not None:
+            self.timeout = timeout
             self._limit.deadline = asyncio.get_running_loop().time() + timeout
         self.fill()
         self.attachments.arm()
@@ -279,6 +282,7 @@ class Run:
         a worker (``SystemExit``, ``KeyboardInterrupt``), does the same.
         """
         in_time = True
+        self.timeout = timeout
         async with asyncio.TaskGroup() as group:
             self._group = group
             self.fill()

@@ -231,7 +231,7 @@ class Task(Getters):
             finally:
                 self._life.move(TaskState.IDLE)
                 self._idle.set()
-        self._raise_for(run, result, None if in_time else timeout)
+        self._raise_for(run, result, None if in_time else run.timeout)
         return result
 
     def _new_run(self) -> Run:

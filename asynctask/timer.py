@@ -107,6 +107,8 @@ class Timer:
         if self._interval:
             missed = math.floor((now - self._due) / self._interval)
             self._due += self._interval * (max(missed, 0) + 1)
+            if self._due <= now:  # rounding
+                self._due += self._interval
         else:
             self._due = None
 

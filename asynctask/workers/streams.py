@@ -20,7 +20,7 @@ from asynctask.workers.writing import HIGH_WATER, Input
 __all__ = ("StreamWorker",)
 
 _READ_SIZE = 65536
-#: What a pipe or terminal that is ready takes without blocking, whatever is in it (POSIX).
+#: What a pipe that is ready takes without blocking, whatever is in it (POSIX).
 _ALWAYS_FITS = select.PIPE_BUF
 
 
@@ -73,26 +73,29 @@ class StreamWorker(Worker):
             sname: its name in the events.
             file: a descriptor, or a file object that has one.
             retain: the worker goes on while this stream is open.
-            closefd: close it when it has ended.
+            closefd: close it when it has ended. A descriptor that is read and written is closed when both
+                have ended.
 
         Raises:
             TaskStateError: the worker is scheduled.
-            UsageError: the name is taken, or that is no open file.
+            UsageError: the name is taken, that is no open file, or it is read already.
         """
         self._add(self._readers, sname, file, retain, closefd)
 
     def set_writer(self, sname: str, file: int | IO[Any], retain: bool = True, closefd: bool = True) -> None:
         """Write a stream, before the worker is scheduled. The arguments are those of :meth:`set_reader`."""
         self._add(self._writers, sname, file, retain, closefd)
-        self._writers[sname].input = Input((self.key,))
+        self._writers[sname].input = Input((sname,))
 
     def write(self, data: bytes, sname: str | None = None) -> None:
         """Write to a stream, or to all writers if none is named. Never waits; see :meth:`drain`.
 
         Raises:
             TaskStateError: its end was written before.
-            UsageError: there is no such writer.
+            UsageError: there is no such writer, or none at all.
         """
+        if not self._writers:
+            raise UsageError("the worker has no writer: set_writer() adds one")
         for writer in self._named(sname):
             writer.write(data)
 
@@ -122,7 +125,13 @@ class StreamWorker(Worker):
             os.fstat(fd)
         except (OSError, AttributeError, ValueError) as exc:
             raise UsageError(f"stream {sname!r}: {file!r} is no open file: {exc}") from exc
-        ends[sname] = _End(sname, fd, file, retain, close)
+        taken = next((end.name for end in ends.values() if end.fd == fd), None)
+        if taken is not None:
+            raise UsageError(f"stream {sname!r}: {file!r} is the stream {taken!r} already")
+        new = ends[sname] = _End(sname, fd, file, retain, close)
+        for end in (*self._readers.values(), *self._writers.values()):
+            if end is not new and end.fd == fd:
+                end.twin, new.twin = new, end
 
     async def run_target(self, nodes: tuple[str, ...], rank: int, sink: Sink, resources: Resources) -> Ended:
         streams = _Streams(sink)
@@ -150,15 +159,20 @@ class _End:
         self.retain = retain
         self.closefd = closefd
         self.input: Input | None = None
+        self.twin: _End | None = None  # the other direction of the same descriptor
         self.open = True
 
     def close(self) -> None:
-        if self.closefd and self.open:
+        if not self.open:
+            return
+        self.open = False
+        if self.twin is not None and self.twin.open:
+            self.twin.closefd |= self.closefd
+        elif self.closefd:
             if hasattr(self.file, "close"):
                 self.file.close()
             else:
                 os.close(self.fd)
-        self.open = False
 
 
 class _Streams:
@@ -168,6 +182,7 @@ class _Streams:
         self._sink = sink
         self._loop = asyncio.get_running_loop()
         self._reading: dict[int, Callable[[], None]] = {}  # by descriptor: how its reader is taken up
+        self._files: dict[int, asyncio.Handle] = {}  # the next look at each plain file
         self._paused = False
         self._ended = asyncio.Event()
 
@@ -180,7 +195,7 @@ class _Streams:
             try:
                 self._loop.add_reader(end.fd, self._readable, end)
             except OSError:  # a plain file: it is always ready, and no loop will say so
-                self._loop.call_soon(self._read_file, end)
+                self._files[end.fd] = self._loop.call_soon(self._read_file, end)
 
         self._reading[end.fd] = take_up
         if not self._paused:
@@ -199,9 +214,9 @@ class _Streams:
             self._stop_reading(end)
 
     def _read_file(self, end: _End) -> None:
+        self._readable(end)
         if end.fd in self._reading and not self._paused:
-            self._readable(end)
-            self._loop.call_soon(self._read_file, end)
+            self._files[end.fd] = self._loop.call_soon(self._read_file, end)
 
     def _stop_reading(self, end: _End) -> None:
         if self._reading.pop(end.fd, None) is not None:
@@ -210,6 +225,10 @@ class _Streams:
             self._ended.set()
 
     def _remove_reader(self, fd: int) -> None:
+        look = self._files.pop(fd, None)
+        if look is not None:
+            look.cancel()
+            return
         with suppress(OSError):
             self._loop.remove_reader(fd)
 
@@ -231,7 +250,7 @@ class _Streams:
     async def write(self, end: _End) -> None:
         """Write all that the program writes to a stream, until its end."""
         assert end.input is not None
-        reader = end.input.reader("")
+        reader = end.input.reader(end.name)
         try:
             async for chunk in reader:
                 left = await self._write_chunk(end, memoryview(chunk))
@@ -245,11 +264,13 @@ class _Streams:
 
     async def _write_chunk(self, end: _End, view: memoryview) -> int:
         """Write a chunk; how much of it nobody took."""
-        size = HIGH_WATER if not os.get_blocking(end.fd) else _ALWAYS_FITS
         while view:
-            await self._writable(end.fd)
             try:
-                count = os.write(end.fd, view[:size])
+                await self._writable(end.fd)
+                count = _write_some(end.fd, view)
+            except asyncio.CancelledError:  # the worker ends before its input does
+                self._sink.unwritten(end.name, len(view))
+                raise
             except BlockingIOError:
                 continue
             except OSError:
@@ -285,3 +306,16 @@ class _Streams:
         self._reading.clear()
         for end in ends:
             end.close()
+
+
+def _write_some(fd: int, view: memoryview) -> int:
+    """Write to a descriptor that is ready, without blocking; how much it took."""
+    if not os.get_blocking(fd):
+        return os.write(fd, view[:HIGH_WATER])
+    if not os.isatty(fd):
+        return os.write(fd, view[:_ALWAYS_FITS])
+    os.set_blocking(fd, False)  # a terminal that is ready may have room for one byte
+    try:
+        return os.write(fd, view[:_ALWAYS_FITS])
+    finally:
+        os.set_blocking(fd, True)
