@@ -38,6 +38,7 @@ __all__ = (
     "WorkerClosed",
     "WorkerStarted",
     "call",
+    "hears_something",
     "hook_of",
 )
 
@@ -258,6 +259,20 @@ class Hooks:
         return any(
             (self.start, self.pickup, self.read, self.lines, self.written, self.unwritten, self.hup, self.end)
         )
+
+
+#: Every event that a handler may hear.
+EVENTS = (
+    *(name for name in vars(EventHandler) if name.startswith("ev_")),
+    "ev_error",  # ClusterShell's older ones
+    "ev_timeout",
+    "_ev_lines",
+)
+
+
+def hears_something(handler: object) -> bool:
+    """Whether an object has a method for an event at all."""
+    return any(hasattr(handler, name) for name in EVENTS)
 
 
 def hook_of(handler: object, name: str) -> Hook | None:

@@ -17,16 +17,16 @@ _MOST_NAMES_SHOWN = 10
 
 
 def prefer_the_site() -> None:
-    """Have the ``groups.conf`` that comes with ClusterShell's wheel count least, not nearly most.
+    """Leave out the ``groups.conf`` that comes with ClusterShell's wheel.
 
     It holds examples. In a virtual environment it would else win over the site's own file in
-    ``/etc/clustershell``, and ``@compute`` would be nodes that nobody has. No effect once
-    groups have been looked up.
+    ``/etc/clustershell``, and ``@compute`` would be nodes that nobody has; a site without groups would
+    have invented ones. No effect once groups have been looked up.
     """
     from ClusterShell.NodeSet import DEF_GROUPS_CONFIGS
 
     examples = f"{sys.prefix}/etc/clustershell/groups.conf"
-    DEF_GROUPS_CONFIGS.sort(key=lambda path: path != examples)
+    DEF_GROUPS_CONFIGS[:] = [path for path in DEF_GROUPS_CONFIGS if path != examples]
 
 
 class Resolver:
@@ -115,7 +115,7 @@ def explained(subject: str, resolver: Resolver) -> Iterator[None]:
 
     try:
         yield
-    except NodeSetParseError as exc:
+    except (NodeSetParseError, AssertionError) as exc:  # it asserts that a range is not too large
         raise NodeSetError(f"{subject}: {exc}") from exc
     except GroupResolverSourceError as exc:
         reason = "no group source is defined" if str(exc) == "<default>" else f"unknown group source '{exc}'"

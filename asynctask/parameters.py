@@ -173,6 +173,8 @@ class Parameters:
         self._settings["timeout"] = value or None  # ClusterShell: 0 is no limit
 
     def _set_ssh_user(self, value: str | None) -> None:
+        if value is not None and (not isinstance(value, str) or not value):
+            raise UsageError(f"ssh_user={value!r}: a name, or None for the configured one")
         self._settings["ssh"] = replace(self._settings["ssh"] or SSHOptions(), user=value)
 
     def _set_debug(self, value: object) -> None:

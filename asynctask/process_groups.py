@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import suppress
 
 __all__ = ("ProcessGroups",)
 
@@ -55,7 +54,10 @@ class ProcessGroups:
 
 
 async def _groups_alive() -> frozenset[int] | None:
-    """The groups that have a member that is no zombie; ``None`` where the system does not tell."""
+    """The groups that have a member that is no zombie; ``None`` where the system does not tell.
+
+    Neither does it when there is no descriptor to look with.
+    """
     try:
         names = [name for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - many, and names are enough
     except OSError:
@@ -66,17 +68,26 @@ async def _groups_alive() -> frozenset[int] | None:
     for place, name in enumerate(names):
         if place % _SLICE == _SLICE - 1:
             await asyncio.sleep(0)
-        with suppress(OSError):
-            fd = os.open(f"/proc/{name}/stat", os.O_RDONLY)
-            try:
-                stat = os.read(fd, 512)
-            finally:
-                os.close(fd)
+        try:
+            stat = _read(f"/proc/{name}/stat")
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue  # gone, or not to be seen
+        except OSError:
+            return None
+        if stat:
             # pid (name) state parent group: the name may hold anything, so from its end on
             state, _, group = stat[stat.rindex(b")") + 2 :].split(b" ", 3)[:3]
             if state not in (b"Z", b"X"):
                 alive.add(int(group))
     return frozenset(alive)
+
+
+def _read(name: str) -> bytes:
+    fd = os.open(name, os.O_RDONLY)
+    try:
+        return os.read(fd, 512)
+    finally:
+        os.close(fd)
 
 
 def _exists(group: int) -> bool:

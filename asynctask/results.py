@@ -155,14 +155,29 @@ class Records(Getters):
         return EMPTY if record.err is None else self._err.message(record.err)
 
     def _flush_out(self) -> None:
+        fresh = _Fresh(self._out)
         for record in self._records:
-            if record.out is not None:
-                record.out = self._out.cursor()
+            record.out = fresh.instead_of(record.out)
 
     def _flush_err(self) -> None:
+        fresh = _Fresh(self._err)
         for record in self._records:
-            if record.err is not None:
-                record.err = self._err.cursor()
+            record.err = fresh.instead_of(record.err)
+
+
+class _Fresh:
+    """New places in a gather tree; what several nodes of one process shared they go on sharing."""
+
+    def __init__(self, tree: MsgTree) -> None:
+        self._tree = tree
+        self._new: dict[Cursor, Cursor] = {}
+
+    def instead_of(self, old: Cursor | None) -> Cursor | None:
+        if old is None:
+            return None
+        if old not in self._new:
+            self._new[old] = self._tree.cursor()
+        return self._new[old]
 
 
 class Part(Records):

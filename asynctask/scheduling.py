@@ -111,6 +111,8 @@ class Run:
         self.attachments = Attachments(self, self._watchers)
         self.accepting = True
         """Whether workers may still be added."""
+        self.stop_at_once = False
+        """Whether it is aborted as soon as it begins."""
         self._resources = resources
         self._on_end = on_end
         self._on_stop = on_stop
@@ -285,6 +287,9 @@ class Run:
         self.timeout = timeout
         async with asyncio.TaskGroup() as group:
             self._group = group
+            self._drop_pending()
+            if self.stop_at_once:
+                self.stop(Outcome.ABORTED)
             self.fill()
             self.attachments.start()
             self.settle()
@@ -371,14 +376,20 @@ class Run:
     def spawn(self, function: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
         """Run one of the coroutines below, which end by themselves, cancelled or not."""
         assert self._group is not None
-        task = self._group.create_task(function(*args))
-        self._tasks.add(task)
+        entered = False
+
+        async def enter() -> None:
+            nonlocal entered
+            entered = True
+            await function(*args)
 
         def done(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
-            if task.cancelled():  # by a loop that is closing, before its first step: it never would be
+            if not entered:  # cancelled before its first step, by a loop that is closing: it never would be
                 self.spawn(function, *args)
 
+        task = self._group.create_task(enter())
+        self._tasks.add(task)
         task.add_done_callback(done)
 
     def _free_slot(self, target: Target) -> None:
@@ -404,6 +415,8 @@ class Run:
 
     def _drop_pending(self) -> None:
         """End targets that will not begin: those of aborted workers, all if the run is stopped."""
+        if self._group is None:
+            return  # not before the run begins, which ends them first
         if self._stopped_as is not None:
             for lane in self._lanes:
                 self._dropped += lane.pending
@@ -502,10 +515,12 @@ class Run:
 
     async def _run_pump(self, target: Target, pump: Pump) -> None:
         listener = pump.listener
-        if not await self.heard(listener, self._all_events(pump)):
-            await pump.over()
-            await self.heard(listener, pump.finish(), _LAST_WORDS)
-        self._told(target)
+        try:
+            if not await self.heard(listener, self._all_events(pump)):
+                await pump.over()
+                await self.heard(listener, pump.finish(), _LAST_WORDS)
+        finally:  # whatever a handler did to the task that calls it, its target ends
+            self._told(target)
 
     def _told(self, target: Target) -> None:
         """One of its handlers has heard all."""
@@ -521,15 +536,19 @@ class Run:
         while self._untold:
             target = self._untold.popleft()
             for pump in target.pumps:
-                await self.heard(pump.listener, pump.finish())
-                self._told(target)
+                try:
+                    await self.heard(pump.listener, pump.finish())
+                finally:
+                    self._told(target)
         self._tellers -= 1
 
     async def _close(self, job: Job, listeners: Sequence[Listener]) -> None:
-        for listener in listeners:
-            for event, hook, args in _last_events(job, listener):
-                await self.heard(listener, listener.call(event, "", hook, *args), _LAST_WORDS)
-        self._closed(job)
+        try:
+            for listener in listeners:
+                for event, hook, args in _last_events(job, listener):
+                    await self.heard(listener, listener.call(event, "", hook, *args), _LAST_WORDS)
+        finally:
+            self._closed(job)
 
     async def heard(
         self, caller: Caller, delivery: Coroutine[Any, Any, object], at_least: float = 0.0
@@ -540,6 +559,9 @@ class Run:
                 await delivery
         except asyncio.CancelledError as exc:  # by the handler itself, or by a loop that is closing
             caller.note_cancelled(exc)
+            return False
+        except Exception as exc:  # anyio's, of a scope or group that a handler opened and left open
+            caller.note("a handler", "", exc)
             return False
         return not scope.cancelled_caught
 

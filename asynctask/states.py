@@ -54,6 +54,8 @@ class Life:
 
     def check(self, to: TaskState) -> None:
         """Raise what :meth:`move` would."""
+        if to is self.state is TaskState.RUNNING:
+            raise TaskStateError("the task is running already: wait for that run first")
         if to not in TRANSITIONS[self.state]:
             raise TaskStateError(f"the task is {self.state.value}: it cannot become {to.value}")
 

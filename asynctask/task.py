@@ -161,7 +161,9 @@ class Task(Getters):
         return run
 
     def _make_worker(self, command: str, settings: dict[str, Any]) -> Worker:
-        if not isinstance(command, str) or not command.strip():
+        if not isinstance(command, str):
+            raise UsageError(f"a command is text for a shell, not {type(command).__name__}: {command!r}")
+        if not command.strip():
             raise UsageError(f"no command to run: {command!r}")
         unknown = settings.keys() - ShellSettings.__annotations__.keys()
         if unknown:
@@ -276,10 +278,11 @@ class Task(Getters):
         timer fires, no message and no event is delivered, and nothing is lost; at most the event that is
         being handled is finished. What bounds a command or the run in time still does.
         """
-        if self._life.state is not TaskState.RUNNING or self._running is None:
+        run = self._running
+        if self._life.state is not TaskState.RUNNING or run is None or not run.accepting:
             return False
         self._life.move(TaskState.SUSPENDED)
-        self._running.suspend()
+        run.suspend()
         return True
 
     async def join(self) -> None:
@@ -342,7 +345,9 @@ class Task(Getters):
         """
         run = self._running
         if run is None:
-            if self._prepared is not None:
+            if self._prepared is not None and self._is_about_to_run():
+                self._prepared.stop_at_once = True
+            elif self._prepared is not None:
                 self._prepared.attachments.stop()
                 self._prepared = None
             return
@@ -442,6 +447,10 @@ class Task(Getters):
             self._life.move(TaskState.CLOSED)
         if background is not None:
             background.hush() if exc is not None else background.tell()
+
+    def _is_about_to_run(self) -> bool:
+        """Whether a run in the background has not had its first step."""
+        return self._background is not None and not self._background.done()
 
     def _in_background(self, run: Coroutine[Any, Any, Result]) -> Background:
         before = self._background

@@ -70,10 +70,11 @@ class Places:
         free: how many places there are at first.
     """
 
-    __slots__ = ("_waiting", "free")
+    __slots__ = ("_given", "_waiting", "free")
 
     def __init__(self, free: int) -> None:
         self.free = free
+        self._given = 0  # to who waited, and has not run since
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @property
@@ -89,19 +90,25 @@ class Places:
         return True
 
     async def take(self) -> None:
-        """Take a place; wait for one."""
-        if self.take_nowait():
+        """Take a place; wait for one. Nobody overtakes who came before."""
+        others = self._given or self._waiting
+        if not others and self.take_nowait():
             return
-        place = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        place = loop.create_future()
         self._waiting.append(place)
+        if self.take_nowait():  # it is ours, but those who were given one before us go first
+            loop.call_soon(self.give)
         try:
             await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
+                self._given -= 1
                 self.give()
             elif place in self._waiting:
                 self._waiting.remove(place)
             raise
+        self._given -= 1
 
     def give(self) -> None:
         """Give a place to who waits longest, or to who comes next."""
@@ -109,5 +116,6 @@ class Places:
             place = self._waiting.popleft()
             if not place.done():  # else its waiter was cancelled in this turn, and does not know yet
                 place.set_result(None)
+                self._given += 1
                 return
         self.free += 1

@@ -1,4 +1,4 @@
-"""Tests of asynctask.task: the results of a run, each as its target ends."""
+"""Tests of asynctask.iteration: results as targets end, events as they happen."""
 
 from __future__ import annotations
 
@@ -174,3 +174,121 @@ async def test_an_iteration_that_is_not_begun_runs_nothing() -> None:
         assert isinstance(task.as_completed(), AsCompleted)
         await turns(5)
     assert handler.events == []
+
+
+# -- events -----------------------------------------------------------------------------------------------
+
+
+def _told(event: object) -> str:
+    """An event in short: its kind and what it says."""
+    fields = [getattr(event, name) for name in type(event).__match_args__[1:]]  # type: ignore[attr-defined]
+    return " ".join([type(event).__name__, *(str(getattr(f, "outcome", f)) for f in fields)])
+
+
+async def test_events_are_what_a_handler_hears() -> None:
+    """As records, in the same order, besides the worker's own handler."""
+    recorder = Recorder()
+    async with Task() as task:
+        worker = task.schedule(Scripted(greet, ["a"], handler=recorder))
+        seen = [event async for event in task.events()]
+        assert {getattr(event, "worker", None) for event in seen} == {worker}
+    assert [_told(event) for event in seen] == [
+        "WorkerStarted",
+        "NodeStarted a",
+        "NodeOutput a stdout b'I am a'",
+        "NodeExited a 0",
+        "NodeEnded a ok",
+        "WorkerClosed False",
+    ]
+    assert recorder.events == [
+        "start",
+        "pickup a",
+        "read a stdout I am a",
+        "hup a 0",
+        "end a ok",
+        "close False",
+    ]
+
+
+async def test_events_of_timers_and_ports_and_input() -> None:
+    """Everything that happens in the run."""
+    async with Task(worker="exec") as task:
+        port = task.port(SimpleNamespace(ev_msg=lambda port, msg: port.close()))
+        port.msg_send_nowait("hi")
+        seen = [_told(event) async for event in task.events()]
+        assert seen == ["PortStarted", "MessageReceived hi"]
+        task.timer(0, SimpleNamespace(ev_timer=lambda timer: None))
+        assert [_told(event) async for event in task.events()] == ["TimerFired"]
+        worker = task.shell("cat", key="c")
+        worker.write(b"data\n")
+        worker.set_write_eof()
+        assert [_told(event) async for event in task.events()] == [
+            "WorkerStarted",
+            "NodeStarted c",
+            "InputWritten c stdin 5",
+            "NodeOutput c stdout b'data'",
+            "NodeExited c 0",
+            "NodeEnded c ok",
+            "WorkerClosed False",
+        ]
+
+
+async def test_a_reader_of_events_that_falls_behind_loses_none() -> None:
+    """It slows the nodes down."""
+
+    async def flood(node: str, sink: Sink) -> Ended:
+        sink.started()
+        for number in range(3000):
+            sink.data("stdout", b"%d\n" % number)
+        return OK
+
+    async with Task() as task:
+        task.schedule(Scripted(flood, ["a", "b"]))
+        events = task.events()
+        seen = [await anext(events)]
+        await turns(50)
+        seen += [event async for event in events]
+    lines = [event.msg for event in seen if isinstance(event, asynctask.NodeOutput) and event.node == "b"]
+    assert lines == [b"%d" % number for number in range(3000)]
+
+
+async def test_leaving_the_events_early_ends_with_the_block() -> None:
+    """Nobody waits for a reader that is gone."""
+
+    async def flood(node: str, sink: Sink) -> Ended:
+        sink.started()
+        while True:
+            sink.data("stdout", b"x\n" * 100)
+            await asyncio.sleep(0)
+
+    async with Task() as task:
+        task.schedule(Scripted(flood, ["a"]))
+        async for event in task.events():
+            if isinstance(event, asynctask.NodeOutput):
+                break
+    assert task.result["a"].outcome is Outcome.ABORTED
+
+
+async def test_events_raise_at_the_end_what_the_run_raised() -> None:
+    """After the last of them."""
+
+    class Failing(Recorder):
+        def ev_pickup(self, worker: asynctask.Worker, node: str) -> None:
+            raise ValueError(node)
+
+    async with Task() as task:
+        task.schedule(Scripted(greet, ["a"], handler=Failing()))
+        events = task.events()
+        for _ in range(6):
+            await anext(events)
+        with pytest.raises(HandlerErrors):
+            await anext(events)
+
+
+async def test_events_need_the_block() -> None:
+    """Else nothing would own the run."""
+    refused(
+        TaskStateError,
+        "events() needs the task to be used as `async with asynctask.Task()`",
+        lambda: Task().events(),
+    )

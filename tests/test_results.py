@@ -7,10 +7,10 @@ import pickle
 import pytest
 
 import asynctask
-from asynctask.errors import RunFailed
+from asynctask.errors import RunFailed, UsageError
 from asynctask.outcome import Outcome
-from asynctask.results import Result
-from tests.support import made_result, node_result
+from asynctask.results import Part, Result
+from tests.support import made_result, node_result, refused
 
 OK, FAILED, SIGNALLED = Outcome.OK, Outcome.FAILED, Outcome.SIGNALLED
 TIMED_OUT, NEVER_STARTED = Outcome.TIMED_OUT, Outcome.NEVER_STARTED
@@ -216,3 +216,95 @@ def test_the_task_has_the_same_getters() -> None:
     """One class for both."""
     assert issubclass(asynctask.Task, asynctask.results.Getters)
     assert list(asynctask.Task().iter_buffers()) == []
+
+
+# -- the part of a worker ---------------------------------------------------------------------------
+
+
+def _parts() -> tuple[Result, Part, Part]:
+    """Two workers: the first on a and b, the second on b, each with output on both streams."""
+    result = Result()
+    first, second = result._part(), result._part()
+    for part, nodes in ((first, "ab"), (second, "b")):
+        for node in nodes:
+            (record,) = result._add_target((node,), gather=True, stderr=True, part=part)
+            assert record.out is not None
+            assert record.err is not None
+            result._out.add(record.out, b"out\n" if part is first else b"second\n")
+            result._err.add(record.err, b"err\n")
+            record.result = node_result(
+                node,
+                rc=0 if part is first else 4,
+                out=result._out_message(record),
+                err=result._err_message(record),
+            )
+    return result, first, second
+
+
+def test_a_part_has_its_own_targets() -> None:
+    """The result has all of them, from the same books."""
+    result, first, second = _parts()
+    assert [(part.node, part.rc) for part in first.all()] == [("a", 0), ("b", 0)]
+    assert [(part.node, part.rc) for part in second.all()] == [("b", 4)]
+    assert (result.all(), result["b"]) == (first.all() + second.all(), second.all()[0])
+    assert (first.node_buffer("b"), second.node_buffer("b"), result.node_buffer("b")) == (
+        b"out",
+        b"second",
+        b"out\nsecond",
+    )
+    assert (first.max_retcode(), second.node_retcode("b"), second.node_buffer("a")) == (0, 4, b"")
+
+
+def test_a_part_knows_its_nodes() -> None:
+    """Those of others are none of its."""
+    _, first, second = _parts()
+    first.check("a")
+    with pytest.raises(KeyError, match=r"^'a'$"):
+        second.check("a")
+    assert second.only_node() == "b"
+    refused(UsageError, "the worker has 2 nodes: say whose output to read", first.only_node)
+
+
+def test_flushing_a_part_leaves_the_others_alone() -> None:
+    """Both see the same record, so it is gone for the result as well."""
+    result, first, second = _parts()
+    first.flush_buffers()
+    assert (list(first.iter_buffers()), second.node_buffer("b")) == ([], b"second")
+    assert _buffers(result) == [(b"second", ["b"])]
+    assert [(bytes(message), nodes) for message, nodes in first.iter_errors()] == [(b"err", ["a", "b"])]
+    first.flush_errors()
+    assert (list(first.iter_errors()), result.node_error("b")) == ([], b"err")
+
+
+def test_flushing_forgets_output_and_nothing_else() -> None:
+    """Results that are there keep what they have; codes stay."""
+    result, first, _ = _parts()
+    result.flush_buffers()
+    result.flush_errors()
+    assert (_buffers(result), list(result.iter_errors()), result.node_buffer("a")) == ([], [], b"")
+    assert (result["a"].stdout, result["a"].stderr) == (b"out\n", b"err\n")
+    assert (list(result.iter_retcodes()), first.node_buffer("a")) == ([(0, ["a", "b"]), (4, ["b"])], b"")
+
+
+def test_output_after_a_flush_is_gathered_anew() -> None:
+    """A node that still runs goes on."""
+    result = Result()
+    records = result._add_target(("a", "b"), gather=True, stderr=False)
+    assert records[0].out is not None
+    result._out.add(records[0].out, b"before\n")
+    result.flush_buffers()
+    result._out.add(records[0].out, b"after\n")
+    assert _buffers(result) == [(b"after", ["a", "b"])]
+    result.flush_errors()  # none is kept: nothing happens
+
+
+@pytest.mark.parametrize(
+    ("gather", "kept"),
+    [(True, (True, True)), (False, (False, False)), ("stdout", (True, False)), ("stderr", (False, True))],
+)
+def test_one_stream_alone_can_be_gathered(gather: bool | str, kept: tuple[bool, bool]) -> None:
+    """Standard error only where it is kept apart."""
+    (record,) = Result()._add_target(("a",), gather=gather, stderr=True)
+    assert (record.out is not None, record.err is not None) == kept
+    (record,) = Result()._add_target(("a",), gather=gather, stderr=False)
+    assert (record.out is not None, record.err is not None) == (kept[0], False)

@@ -36,11 +36,10 @@ def test_every_other_transition_raises_and_changes_nothing(before: TaskState, af
     """It says from where to where."""
     life = Life()
     life.state = before
-    refused(
-        TaskStateError,
-        f"the task is {before.value}: it cannot become {after.value}",
-        lambda: life.move(after),
-    )
+    message = f"the task is {before.value}: it cannot become {after.value}"
+    if before is after is TaskState.RUNNING:
+        message = "the task is running already: wait for that run first"
+    refused(TaskStateError, message, lambda: life.move(after))
     assert life.state is before
 
 
@@ -78,7 +77,7 @@ async def test_running_twice_at_once_is_refused() -> None:
     task.schedule(Scripted(greet, ["a"]))
     running = asyncio.create_task(task.run())
     await turns(1)
-    with pytest.raises(TaskStateError, match=r"^the task is running: it cannot become running$"):
+    with pytest.raises(TaskStateError, match=r"^the task is running already: wait for that run first$"):
         await task.run()
     assert (await running).ok
 
@@ -93,7 +92,9 @@ async def test_a_handler_cannot_run_its_task() -> None:
     task.schedule(Scripted(greet, ["a"], handler=SimpleNamespace(ev_pickup=ev_pickup)))
     with pytest.raises(HandlerErrors) as caught:
         await task.run()
-    assert [str(exc) for exc in caught.value.exceptions] == ["the task is running: it cannot become running"]
+    assert [str(exc) for exc in caught.value.exceptions] == [
+        "the task is running already: wait for that run first"
+    ]
     assert caught.value.result.ok
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import asynctask
-from asynctask.errors import EmptyTargetsError, HandlerErrors, TaskStateError, TaskTimeoutError, UsageError
+from asynctask.errors import EmptyTargetsError, TaskStateError, TaskTimeoutError, UsageError
 from asynctask.outcome import Outcome
 from asynctask.streaming import OutputStream, stream
 from asynctask.task import Task
@@ -235,14 +235,16 @@ async def test_what_the_iteration_did_not_tell_is_told_at_the_end_of_the_block()
 
 
 async def test_a_stream_that_raises_in_its_input_is_told() -> None:
-    """As run() would."""
+    """In the result of its node."""
 
     def broken(node: str) -> bytes:
         raise KeyError(node)
 
     async with _stream("cat", stdin=broken) as output:
-        with pytest.raises(HandlerErrors):
+        with pytest.raises(StopAsyncIteration):
             await anext(output)
+    (result,) = output.result.all()
+    assert str(result.error) == f"{result.node}: its input raised KeyError('a'); the command was not run"
 
 
 # -- wrong use ----------------------------------------------------------------------------------------------

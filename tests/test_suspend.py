@@ -236,7 +236,7 @@ async def test_resuming_what_is_not_suspended() -> None:
     task.schedule(Scripted(for_ever, ["a"]))
     running = asyncio.create_task(task.run())
     await turns(3)
-    with pytest.raises(TaskStateError, match=r"^the task is running: it cannot become running$"):
+    with pytest.raises(TaskStateError, match=r"^the task is running already: wait for that run first$"):
         await task.resume()
     task.abort()
     await running
@@ -287,7 +287,7 @@ async def test_a_run_within_a_run() -> None:
 
     task.schedule(Scripted(greet, ["a"], handler=Running()))
     assert (await task.run()).ok
-    assert errors == ["the task is running: it cannot become running"]
+    assert errors == ["the task is running already: wait for that run first"]
 
 
 def test_a_task_that_is_not_run_is_not_suspended() -> None:

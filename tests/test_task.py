@@ -141,8 +141,17 @@ def test_a_node_set_that_cannot_be_parsed(nodes: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("command", ["", "  \n", None, 5, b"true"])
-def test_no_command(command: Any) -> None:
+@pytest.mark.parametrize(
+    ("command", "kind"), [(None, "NoneType"), (5, "int"), (b"true", "bytes"), (["ls", "-l"], "list")]
+)
+def test_a_command_of_another_type(command: Any, kind: str) -> None:
+    """It says what a command is."""
+    message = f"a command is text for a shell, not {kind}: {command!r}"
+    refused(UsageError, message, lambda: Task().shell(command, nodes="a"))
+
+
+@pytest.mark.parametrize("command", ["", "  \n"])
+def test_no_command(command: str) -> None:
     """There is nothing to run."""
     refused(UsageError, f"no command to run: {command!r}", lambda: Task().shell(command, nodes="a"))
 

@@ -189,3 +189,55 @@ async def test_places_when_all_who_wait_are_cancelled() -> None:
     assert (places.free, places.waiting) == (1, 0)
     await asyncio.gather(*tasks, return_exceptions=True)
     assert (served, places.free, places.waiting) == ([], 1, 0)
+
+
+@pytest.mark.parametrize("cancelled", [None, 0, 1])
+async def test_who_comes_later_does_not_overtake_who_was_given_a_place(cancelled: int | None) -> None:
+    """In the turn in which there are more places than waited for, and the first has not run yet."""
+    places = Places(0)
+    served: list[str] = []
+
+    async def wait(name: str) -> None:
+        await places.take()
+        served.append(name)
+
+    tasks = [asyncio.create_task(wait("a"))]
+    await turns(2)
+    tasks.append(asyncio.create_task(wait("b")))  # it begins before a goes on
+    for _ in range(3):
+        places.give()
+    tasks.append(asyncio.create_task(wait("c")))
+    await turns(1)
+    if cancelled is not None:
+        tasks[cancelled].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await turns(2)
+    names = [name for name, task in zip("abc", tasks, strict=True) if not task.cancelled()]
+    assert served == names
+    assert (places.free, places.waiting, places._given) == (3 - len(names), 0, 0)
+
+
+async def test_places_are_conserved_whatever_comes_in_between() -> None:
+    """Many who take, give back and are cancelled; at the end there are as many as at first."""
+    places = Places(3)
+    using = most = 0
+
+    async def use(number: int) -> None:
+        nonlocal using, most
+        await places.take()
+        using += 1
+        most = max(most, using)
+        try:
+            await turns(number % 3)
+        finally:
+            using -= 1
+            places.give()
+
+    tasks = [asyncio.create_task(use(number)) for number in range(60)]
+    for number in range(0, 60, 7):
+        await turns(1)
+        tasks[number].cancel()
+        tasks[59 - number].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await turns(2)
+    assert (places.free, places.waiting, places._given, using, most) == (3, 0, 0, 0, 3)

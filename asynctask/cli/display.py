@@ -65,7 +65,10 @@ async def show_gathered(screen: Screen, results: Sequence[NodeResult], *, label:
                 if screen.is_terminal(fd):
                     text = visible(text.replace(b"\r\n", b"\n"))
                 if label:
-                    text = b"\n".join((_RULE, encoded(title(names, count=count)), _RULE, text))
+                    heading = encoded(title(names, count=count))
+                    if screen.is_terminal(fd):
+                        heading = visible(heading)
+                    text = b"\n".join((_RULE, heading, _RULE, text))
                 await screen.write(fd, text + b"\n")
 
 

@@ -24,6 +24,8 @@ __all__ = ("Request", "execute")
 EXIT_ERROR = 1
 #: How long output may take to be read after a signal that is sent only once, in seconds.
 _PATIENCE = 8.0
+#: How many nodes that still run are always named in the progress line.
+_FEW = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +128,10 @@ class _Execution:
         text = f"asynctask: {counts.done}/{self._total} done, {running} running"
         if failed:
             text += f", {failed} failed"
-        if running and counts.done * 10 >= self._total * 9:  # the last ones: say who
-            text += f": {fold(self._task.active_nodes())}"
+        names = fold(self._task.active_nodes())
+        few = running <= _FEW or counts.done * 10 >= self._total * 9  # the last ones: say who
+        if names and running and few:
+            text += f": {names}"
         return text
 
     async def _report(self) -> None:

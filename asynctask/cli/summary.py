@@ -15,6 +15,8 @@ __all__ = ("exit_status", "failure_lines")
 _EXIT_NOT_RUN = 255
 #: How many nodes with a reason of their own are listed one by one.
 _REASONS = 20
+#: What stands for the node in a reason that several nodes share.
+_EACH = "NODE"
 
 
 def failure_lines(results: Sequence[NodeResult], *, every: bool) -> Iterator[str]:
@@ -29,7 +31,7 @@ def failure_lines(results: Sequence[NodeResult], *, every: bool) -> Iterator[str
     alike: dict[str, list[NodeResult]] = {}
     for result in results:
         if not result.ok:
-            alike.setdefault(_what_happened(result, "%h"), []).append(result)
+            alike.setdefault(_what_happened(result, _EACH), []).append(result)
     reasons = list(alike.items())
     shown = reasons if every else reasons[:_REASONS]
     for text, found in shown:

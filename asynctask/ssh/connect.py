@@ -17,6 +17,7 @@ from asynctask.ssh.config import SSHConfig
 from asynctask.ssh.hostkeys import TrustedKeys
 from asynctask.ssh.keys import KeyRing
 from asynctask.ssh.options import SSHOptions
+from asynctask.ssh.resolve import Resolver
 from asynctask.ssh.routes import Route, Router
 from asynctask.ssh.translate import is_no_room, no_room, translate
 from asynctask.ssh.transport import CorkedTransport
@@ -37,6 +38,7 @@ class Connector:
     def __init__(self, options: SSHOptions) -> None:
         self._options = options
         self._keys = KeyRing()
+        self._resolver = Resolver()
         self._router: Router | None = None
 
     async def connect(self, node: str) -> asyncssh.SSHClientConnection:
@@ -56,8 +58,7 @@ class Connector:
             raise ConnectionFailedError(node, str(exc)) from exc
         connection = _new_connection(route)
         try:
-            loop = asyncio.get_running_loop()
-            await loop.create_connection(lambda: connection, route.host, route.port)
+            await self._open(connection, route)
             await connection.ready
         except BaseException as exc:
             connection.forget_login()
@@ -66,6 +67,19 @@ class Connector:
                 raise translate(route, exc, self._keys.locked) from exc
             raise
         return connection
+
+    async def _open(self, connection: _Connection, route: Route) -> None:
+        """Connect to the first address of the host that answers."""
+        loop = asyncio.get_running_loop()
+        addresses = await self._resolver.addresses(route.host, route.port)
+        for number, address in enumerate(addresses, 1):
+            try:
+                await loop.create_connection(lambda: connection, address, route.port)
+            except OSError:
+                if number == len(addresses):
+                    raise
+            else:
+                return
 
     async def aclose(self) -> None:
         """Let go of the agent."""

@@ -20,9 +20,12 @@ from asynctask.waiting import Grace
 __all__ = ("RemoteCommand", "start")
 
 #: How long after its exit a command's output may stay open, silent, because something else holds
-#: it, in seconds; and how long altogether. Longer than for local processes: the network is between.
+#: it, in seconds; and how long altogether. Longer than for local processes: the network is between, and
+#: where it is slow, the end of the output may wait for room in the channel's window.
 OUTPUT_GRACE = 1.0
-OUTPUT_GRACE_TOTAL = 10.0
+OUTPUT_GRACE_TOTAL = 30.0
+#: The same in times that it took to start the command, which are two trips to the node and back.
+OUTPUT_GRACE_STARTS = 4
 #: How long ending a command may take beyond its grace, in seconds.
 END_WAIT = FIND_WAIT + 2 * KILL_WAIT
 #: Bytes of input that are written at a time; asyncssh copies what waits.
@@ -53,6 +56,7 @@ class RemoteCommand(asyncssh.SSHClientSession[bytes]):
         self._paused = False
         self._hangup: asyncio.TimerHandle | None = None
         self._hang_up_by = 0.0
+        self.output_grace = OUTPUT_GRACE
         self.exit_status: int | None = None
         self.exit_signal: str | None = None
         self.lost: Exception | None = None
@@ -106,7 +110,7 @@ class RemoteCommand(asyncssh.SSHClientSession[bytes]):
     def _await_output_end(self) -> None:
         if self._hangup is not None:
             self._hangup.cancel()
-        when = min(self._loop.time() + OUTPUT_GRACE, self._hang_up_by)
+        when = min(self._loop.time() + self.output_grace, self._hang_up_by)
         self._hangup = self._loop.call_at(when, self._hang_up)
 
     def _hang_up(self) -> None:
@@ -213,6 +217,7 @@ async def start(
     Cancelling ends what the node has started meanwhile; this takes a little more than ``FIND_WAIT`` at most.
     """
     session = RemoteCommand(receive, separate_stderr=separate_stderr, no_input=no_input)
+    begun = asyncio.get_running_loop().time()
     raw: Any = command.encode(errors="surrogateescape")  # asyncssh sends bytes as they are
     try:
         await connection.create_session(lambda: session, raw, encoding=None, request_pty=False)
@@ -222,6 +227,8 @@ async def start(
         with anyio.move_on_after(FIND_WAIT + 0.5, shield=True):
             await session.end(Grace(0))
         raise
+    took = asyncio.get_running_loop().time() - begun
+    session.output_grace = max(OUTPUT_GRACE, OUTPUT_GRACE_STARTS * took)
     return session
 
 

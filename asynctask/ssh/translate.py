@@ -123,8 +123,15 @@ def _host_key_wrong(route: Route, exc: Exception) -> HostKeyError:
     return HostKeyError(
         route.node,
         f"host key unknown: {name} is not in {files}",
-        f"connect once with ssh and compare the key: ssh -p {route.port} {route.user}@{route.host}",
+        f"connect once with ssh and compare the key: {_ssh(route)}",
     )
+
+
+def _ssh(route: Route) -> str:
+    """How a user connects: by the configuration's name where it gives the host another one."""
+    if route.alias is not None:
+        return f"ssh {route.node}"
+    return f"ssh -p {route.port} {route.user}@{route.host}"
 
 
 def _place(route: Route) -> str:

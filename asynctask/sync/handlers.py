@@ -7,10 +7,10 @@ A method may have the arguments of ClusterShell 1.8 and later, or those of befor
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from asynctask.events import hook_of
+from asynctask.events import call, hook_of
 
 if TYPE_CHECKING:
     from asynctask.outcome import NodeResult
@@ -59,12 +59,19 @@ class Adapted:
             return None
         old = read is not None and _takes_worker_alone(read)
 
+        async def ev_both(told: Awaitable[object], node: str, sname: str, msg: bytes) -> None:
+            await told
+            if read is not None and not old:
+                self._worker._now(node, sname=sname, errmsg=msg)
+                await call(read, self._worker, node, sname, msg)
+
         def ev_read(_worker: object, node: str, sname: str, msg: bytes) -> Any:
             worker = self._worker
             if sname == "stderr":
                 worker._now(node, sname=sname, errmsg=msg)
-                if error is not None:
-                    error(worker)
+                told = None if error is None else error(worker)
+                if inspect.isawaitable(told):
+                    return ev_both(told, node, sname, msg)
                 return None if read is None or old else read(worker, node, sname, msg)
             worker._now(node, sname=sname, msg=msg)
             if read is None:
@@ -138,7 +145,7 @@ _ADAPTERS: dict[str, Callable[[Adapted, object], _Hook | None]] = {
 
 
 def _takes_worker_alone(hook: _Hook) -> bool:
-    """Whether a method has the arguments of ClusterShell before 1.8. One that takes any has the newer."""
+    """Whether a method has the one argument of ClusterShell before 1.8. One that takes any has the newer."""
     try:
         parameters = inspect.signature(hook).parameters.values()
     except (TypeError, ValueError):  # something built in
@@ -146,4 +153,4 @@ def _takes_worker_alone(hook: _Hook) -> bool:
     if any(each.kind is each.VAR_POSITIONAL for each in parameters):
         return False
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(each.kind in positional and each.default is each.empty for each in parameters) == 1
+    return sum(each.kind in positional for each in parameters) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from asynctask.timer import Timer
 if TYPE_CHECKING:
     from asynctask.sync.tasks import Task
 
-__all__ = ("EnginePort", "EngineTimer")
+__all__ = ("EnginePort", "EngineTimer", "loop_runs_here")
 
 
 class EngineTimer:
@@ -29,7 +29,12 @@ class EngineTimer:
         self.eh = handler
         self.autoclose = autoclose
         adapted = _forwarding(handler, "ev_timer", self._fire)
-        self._timer: Timer = task._do_now(lambda: task._task.timer(fire, adapted, interval, autoclose))
+        self._timer: Timer
+
+        def make() -> None:  # on the loop: it may fire before this thread goes on
+            self._timer = task._task.timer(fire, adapted, interval, autoclose)
+
+        task._do_now(make)
 
     def _fire(self, _timer: Timer) -> Any:
         hook: Callable[[EngineTimer], Any] = self.eh.ev_timer  # type: ignore[attr-defined]
@@ -69,10 +74,15 @@ class EnginePort:
         start = hook_of(handler, "ev_port_start")
         if isinstance(adapted, SimpleNamespace) and start is not None:
             adapted.ev_port_start = lambda _port: start(self)
-        self._port: Port = task._do_now(lambda: task._task.port(adapted, autoclose))
+        self._port: Port
+
+        def make() -> None:  # on the loop: it may start before this thread goes on
+            self._port = task._task.port(adapted, autoclose)
+
+        task._do_now(make)
 
     def _message(self, _port: Port, message: _Message) -> Any:
-        message.taken.set()
+        self._took(message)
         hook: Callable[[EnginePort, Any], Any] = self.eh.ev_msg  # type: ignore[attr-defined]
         return hook(self, message.content)
 
@@ -92,10 +102,8 @@ class EnginePort:
         if not self._send(message):
             return False
         if not send_once:
-            while not message.taken.wait(_LOOK_AGAIN):
-                if self._port.closed and not self._task.running():
-                    return False
-        return True
+            self._task._wait_while(lambda: not message.taken and not self._is_over())
+        return send_once or message.taken
 
     def msg_send(self, send_msg: Any) -> bool:
         """Send a message; wait for room if the port is full. False if the port is closed.
@@ -114,8 +122,9 @@ class EnginePort:
             except PortFullError:
                 if self._task._is_own_thread():
                     raise
-                self._task._wait_turn(_LOOK_AGAIN)
+                self._task._wait_while(self._is_full, _LOOK_AGAIN)
             else:
+                self._task._tell_changed()
                 return True
 
     def msg_recv(self) -> Any:
@@ -123,14 +132,46 @@ class EnginePort:
 
         Raises:
             PortClosedError: the port is closed and empty.
+            UsageError: the port has a handler, which gets the messages.
+            TaskStateError: there is none, and this is called by a handler, or in an asyncio loop.
         """
-        message: _Message = self._task._wait_for(self._port.msg_recv)
-        message.taken.set()
+        while (message := self._task._do_now(self._receive)) is None:
+            if loop_runs_here():
+                raise TaskStateError("a loop runs in this thread, and would stand still: receive in another")
+            self._task._wait_while(self._is_empty, _LOOK_AGAIN)
+        self._took(message)
         return message.content
+
+    def _receive(self) -> _Message | None:
+        """The next message, if there is one."""
+        if self.eh is None and self._is_empty():
+            return None
+        receiving = self._port.msg_recv()  # it does not wait
+        try:
+            receiving.send(None)
+        except StopIteration as received:
+            message: _Message = received.value
+            return message
+        raise AssertionError
+
+    def _took(self, message: _Message) -> None:
+        message.taken = True
+        self._task._tell_changed()
+
+    def _is_empty(self) -> bool:
+        return not self._port.closed and not self._port.statistics().waiting
+
+    def _is_full(self) -> bool:
+        look = self._port.statistics()
+        return not self._port.closed and look.waiting >= look.qlimit
+
+    def _is_over(self) -> bool:
+        return self._port.closed and not self._task.running()
 
     def close(self) -> None:
         """Take no more messages; those that are in the port are still delivered."""
         self._task._do_now(self._port.close)
+        self._task._tell_changed()
 
     def statistics(self) -> PortStatistics:
         """Counters, now."""
@@ -146,7 +187,7 @@ class _Message:
 
     def __init__(self, content: Any) -> None:
         self.content = content
-        self.taken = threading.Event()
+        self.taken = False
 
 
 def _forwarding(handler: object, name: str, method: Callable[..., Any]) -> object:
@@ -154,3 +195,12 @@ def _forwarding(handler: object, name: str, method: Callable[..., Any]) -> objec
     if not callable(getattr(handler, name, None)):
         return handler
     return SimpleNamespace(**{name: method})
+
+
+def loop_runs_here() -> bool:
+    """Whether an asyncio loop runs in this thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

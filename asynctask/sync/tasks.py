@@ -20,7 +20,7 @@ from asynctask.nodes import NodeSet
 from asynctask.results import Result
 from asynctask.states import TaskState
 from asynctask.sync.errors import AlreadyRunningError, TaskError, TaskMsgTreeError, as_raised
-from asynctask.sync.objects import EnginePort, EngineTimer
+from asynctask.sync.objects import EnginePort, EngineTimer, loop_runs_here
 from asynctask.sync.workers import DistantWorker, Worker, WorkerPopen, no_limit
 
 __all__ = ("Task", "task_cleanup", "task_self", "task_terminate", "task_wait")
@@ -87,6 +87,7 @@ class Task:
         self._changed = threading.Condition()  # guards what follows
         self._loop: asyncio.AbstractEventLoop | None = None  # while the thread runs it
         self._waiting: deque[Callable[[], object]] = deque()  # what other threads want done on the loop
+        self._news = threading.Event()  # there may be more of it, or an answer from another task
         self._running = False
         self._killed = False
         self._wake: list[float | None] = []  # runs that other threads asked for, each with its timeout
@@ -203,7 +204,10 @@ class Task:
         self._check_alive()
         timeout = timeout or None
         if self._is_own_thread():
-            self._run(timeout)
+            if self._task.state is TaskState.SUSPENDED:
+                self._go_on(timeout)
+            else:
+                self._run(timeout)
             return
         with self._changed:
             if self._running:
@@ -215,15 +219,21 @@ class Task:
                 raise TaskError(f"only {self.thread.name} can run this task: it has no thread of its own")
 
     def _go_on(self, timeout: float | None) -> None:
-        if self._task._life.state is TaskState.SUSPENDED:
+        if self._task.state is TaskState.SUSPENDED:
             self._task._go_on(timeout)
+        elif self._owns_thread and self._task._prepared is not None:
+            self._wake.append(timeout)  # what was added came too late for the run that is ending
 
     def suspend(self) -> bool:
         """Hold the run still until :meth:`resume`; whether there was one. See the asynchronous one."""
+        if not self._is_own_thread():
+            self._wait_while(lambda: self.running() and self._loop is None)  # it is about to begin
         return self._do_now(self._task.suspend)
 
     def abort(self, kill: bool = False) -> None:
         """Stop what runs; results are kept. Returns at once in the task's own thread, else when it is over.
+
+        A handler of another task, which is itself being stopped, does not wait either.
 
         Args:
             kill: the task is unbound from its thread, which ends if it is the task's own; the next
@@ -394,27 +404,25 @@ class Task:
 
     def _in_a_loop(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run a loop in this thread for some work; what other threads want done is done on it meanwhile."""
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            pass
-        else:
+        if loop_runs_here():
             raise TaskStateError("this thread runs an asyncio loop: use asynctask.Task there, and await it")
 
         async def working() -> T:
             with self._changed:
                 self._loop = asyncio.get_running_loop()
                 self._changed.notify_all()
-            self._do_waiting()
-            return await work()
+            try:
+                return await work()
+            finally:
+                with self._changed:
+                    self._loop = None
+                    self._changed.notify_all()
 
         try:
-            with asyncio.Runner() as runner:
+            # With a factory, the loop that the program may have set for this thread stays.
+            with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
                 return runner.run(working())
         finally:
-            with self._changed:
-                self._loop = None
-                self._changed.notify_all()
             self._do_waiting()  # what came too late for this run is there for the next
 
     # -- other threads --------------------------------------------------------------------------------
@@ -429,8 +437,7 @@ class Task:
                 self._do_waiting()
                 action()
                 return
-            self._waiting.append(action)
-            self._loop.call_soon_threadsafe(self._do_waiting)
+            self._ask(action)
 
     def _do_now(self, action: Callable[[], T]) -> T:
         """The same, and wait for what comes of it."""
@@ -439,9 +446,22 @@ class Task:
                 self._do_waiting()
                 return action()
             answer: Future[T] = Future()
-            self._waiting.append(lambda: _answer(answer, action))
-            self._loop.call_soon_threadsafe(self._do_waiting)
+            self._ask(lambda: _answer(answer, action))
+        here = _running_here()
+        if here is not None:  # a handler: the other task may at the same moment want something of this one
+            answer.add_done_callback(lambda _: here._news.set())
+            while not answer.done():
+                here._news.clear()
+                here._do_waiting()
+                if not answer.done():
+                    here._news.wait()
         return answer.result()
+
+    def _ask(self, action: Callable[[], object]) -> None:
+        assert self._loop is not None
+        self._waiting.append(action)
+        self._news.set()
+        self._loop.call_soon_threadsafe(self._do_waiting)
 
     def _do_waiting(self) -> None:
         with self._changed:
@@ -451,24 +471,32 @@ class Task:
                 except Exception:  # who wanted it is in another thread, and has gone on
                     _log.exception("%s: what another thread asked for failed", self.thread.name)
 
-    def _wait_for(self, make: Callable[[], Awaitable[T]]) -> T:
-        """Wait for something asynchronous, in whatever thread this is."""
+    def _tell_changed(self) -> None:
         with self._changed:
-            loop = self._loop
-        if loop is None:
-            return self._in_a_loop(make)
-        if self._is_own_thread():
-            raise TaskStateError("the task runs, and a handler must not wait for what only it can bring")
-        return asyncio.run_coroutine_threadsafe(_awaited(make), loop).result()
+            self._changed.notify_all()
 
-    def _wait_turn(self, seconds: float) -> None:
-        with self._changed:
-            self._changed.wait(seconds)
+    def _wait_while(self, condition: Callable[[], bool], seconds: float | None = None) -> None:
+        """Wait, for so many seconds at most, in a thread that is not the task's."""
+        look_again = _LOOK_AGAIN if seconds is None else seconds
+        while condition():
+            here = _running_here()
+            if here is not None:
+                here._do_waiting()
+            with self._changed:
+                if condition():
+                    self._changed.wait(look_again)
+            if seconds is not None:
+                return
 
     def _wait_idle(self) -> None:
-        with self._changed:
-            while self.running() and self.thread.is_alive():
-                self._changed.wait(_LOOK_AGAIN)
+        here = _running_here()
+        self._wait_while(
+            lambda: (
+                self.running()
+                and self.thread.is_alive()
+                and not (here is not None and here._task.state is TaskState.STOPPING)
+            )
+        )
 
     def _check_alive(self) -> None:
         if self._killed:
@@ -479,6 +507,10 @@ class Task:
             Task._all.discard(self)
             if getattr(self.thread, _TASK, None) is self:
                 delattr(self.thread, _TASK)
+        with self._changed:
+            for port in self._task._ports:  # nobody will take what is in them
+                port.close()
+            self._changed.notify_all()
 
 
 def task_self(defaults: object = None) -> Task:
@@ -507,6 +539,14 @@ def task_cleanup() -> None:
             task.abort(kill=True)
             if task._owns_thread and not task._is_own_thread():
                 task.thread.join(_JOIN_WAIT)
+        if _running_here() is not None:  # a handler: its own task ends after it
+            return
+
+
+def _running_here() -> Task | None:
+    """The task whose handler calls this; ``None`` if it is not called by one."""
+    task: Task | None = getattr(threading.current_thread(), _TASK, None)
+    return None if task is None or task._loop is None else task
 
 
 def _answer(answer: Future[T], action: Callable[[], T]) -> None:
@@ -514,7 +554,3 @@ def _answer(answer: Future[T], action: Callable[[], T]) -> None:
         answer.set_result(action())
     except BaseException as exc:
         answer.set_exception(exc)
-
-
-async def _awaited(make: Callable[[], Awaitable[T]]) -> T:
-    return await make()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any
 
@@ -55,6 +56,7 @@ class Worker:
         self._settings = settings
         self._inner: AsyncWorker | None = None
         self._early: list[Callable[[AsyncWorker], None]] = []
+        self._lock = threading.RLock()  # guards the last two
 
     # -- what handlers look at ----------------------------------------------------------------------
 
@@ -79,26 +81,29 @@ class Worker:
 
     def _schedule(self, task: Task) -> AsyncWorker:
         """Make the worker that does the work, for a task."""
-        if self._inner is not None:
-            raise WorkerError("worker has already been scheduled")
         settings = {key: value for key, value in self._settings.items() if value is not None}
         if self.eh is not None:
             settings["handler"] = Adapted(self.eh, self)
-        self._inner = self._make(task, settings)
-        self.task = task
-        for write in self._early:
-            write(self._inner)
-        return self._inner
+        with self._lock:
+            if self._inner is not None:
+                raise WorkerError("worker has already been scheduled")
+            inner = self._make(task, settings)
+            for write in self._early:
+                write(inner)
+            self._inner = inner
+            self.task = task
+        return inner
 
     def _make(self, task: Task, settings: dict[str, Any]) -> AsyncWorker:
         return task._task._make_worker(self.command, settings)
 
     def _tell(self, action: Callable[[AsyncWorker], None]) -> None:
-        if self._inner is None or self.task is None:
-            self._early.append(action)
-        else:
-            inner = self._inner
-            self.task._do(lambda: action(inner))
+        with self._lock:
+            inner, task = self._inner, self.task
+            if inner is None or task is None:
+                self._early.append(action)
+                return
+        task._do(lambda: action(inner))
 
     def write(self, buf: bytes) -> None:
         """Write to the standard input of every node; those that start later get it, too. Any thread may."""
@@ -133,13 +138,13 @@ class Worker:
 
     def flush_buffers(self) -> None:
         """Forget standard output so far."""
-        if self._inner is not None:
-            self._inner.flush_buffers()
+        if self._inner is not None and self.task is not None:
+            self.task._do_now(self._inner.flush_buffers)
 
     def flush_errors(self) -> None:
         """Forget standard error so far."""
-        if self._inner is not None:
-            self._inner.flush_errors()
+        if self._inner is not None and self.task is not None:
+            self.task._do_now(self._inner.flush_errors)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.command!r}>"

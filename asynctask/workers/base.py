@@ -12,7 +12,8 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
 
-from asynctask.errors import EmptyTargetsError, TaskStateError, UsageError
+from asynctask.errors import EmptyTargetsError, NodeError, TaskStateError, UsageError
+from asynctask.events import hears_something
 from asynctask.waiting import Grace
 from asynctask.workers.reading import WorkerGetters
 from asynctask.workers.writing import Input
@@ -117,6 +118,7 @@ class Worker(WorkerGetters, ABC):
             check_fanout(fanout)
         _check_stdin(stdin, len(nodes))
         check_gather(gather)
+        _check_handler(handler)
         self.command = command
         self.nodes = tuple(nodes)
         self.handler = handler
@@ -216,7 +218,10 @@ class Worker(WorkerGetters, ABC):
         if stdin is True:
             return self._opened_input().reader(node)
         if callable(stdin) and not isinstance(stdin, bytes | AsyncIterable):
-            stdin = stdin(node)
+            try:
+                stdin = stdin(node)
+            except Exception as exc:  # the function is the caller's code
+                raise NodeError(node, f"its input raised {exc!r}", "the command was not run") from exc
         if stdin is None or isinstance(stdin, bytes):
             return stdin
         if isinstance(stdin, AsyncIterable):
@@ -250,6 +255,12 @@ def check_gather(gather: object) -> None:
     """Refuse what names no stream, at the call."""
     if not isinstance(gather, bool) and gather not in ("stdout", "stderr"):
         raise UsageError(f"gather={gather!r}: True, False, 'stdout' or 'stderr'")
+
+
+def _check_handler(handler: object) -> None:
+    for each in handler if isinstance(handler, list | tuple) else (handler,):
+        if each is not None and not hears_something(each):
+            raise UsageError(f"handler={each!r}: it has no method for any event (ev_read, ev_end, ...)")
 
 
 def _check_stdin(stdin: object, nodes: int) -> None:

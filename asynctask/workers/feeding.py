@@ -48,7 +48,7 @@ async def wait_feeding(
         NodeError: the stream of data raised. The input is then incomplete and the command is
             not left to work on it: the caller ends it.
     """
-    failure: Exception | None = None
+    failure: BaseException | None = None
     lost: Exception | None = None
     result: list[T] = []
     feeding = _Feeding(writer, data, sink)
@@ -58,7 +58,9 @@ async def wait_feeding(
         try:
             await feeding.write_all()
             writer.close()
-        except Exception as exc:  # the stream is the caller's code
+        except (asyncio.CancelledError, GeneratorExit):
+            raise
+        except BaseException as exc:  # the stream is the caller's code
             failure = exc
             group.cancel_scope.cancel()
 
@@ -69,6 +71,8 @@ async def wait_feeding(
         except Exception as exc:  # raised below, out of the group that would wrap it
             lost = exc
         group.cancel_scope.cancel()
+    if failure is not None and not isinstance(failure, Exception):
+        raise failure  # it ends the program: the run stops first
     if failure is not None:
         raise NodeError(node, f"its input raised {failure!r}", "the command was stopped") from failure
     if lost is not None:

@@ -39,6 +39,8 @@ class SSHWorker(Worker):
         super().__init__(command, nodes, **settings)
         if "\0" in command:
             raise UsageError("a command cannot hold a NUL character")
+        if ssh is not None and not isinstance(ssh, SSHOptions):
+            raise UsageError(f"ssh={ssh!r}: how to connect is an asynctask.SSHOptions")
         self.ssh = ssh or SSHOptions()
         self.ssh.config_files()  # a file that was named and is not there is said now
 

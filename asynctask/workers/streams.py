@@ -7,7 +7,7 @@ import os
 import select
 from collections.abc import Callable
 from contextlib import suppress
-from typing import IO, Any, ClassVar
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import anyio
 
@@ -22,6 +22,13 @@ __all__ = ("StreamWorker",)
 _READ_SIZE = 65536
 #: What a pipe that is ready takes without blocking, whatever is in it (POSIX).
 _ALWAYS_FITS = select.PIPE_BUF
+
+
+class _HasDescriptor(Protocol):
+    def fileno(self) -> int: ...
+
+
+File: TypeAlias = int | _HasDescriptor
 
 
 class StreamWorker(Worker):
@@ -66,7 +73,7 @@ class StreamWorker(Worker):
         self._readers: dict[str, _End] = {}
         self._writers: dict[str, _End] = {}
 
-    def set_reader(self, sname: str, file: int | IO[Any], retain: bool = True, closefd: bool = True) -> None:
+    def set_reader(self, sname: str, file: File, retain: bool = True, closefd: bool = True) -> None:
         """Read a stream, before the worker is scheduled.
 
         Args:
@@ -82,7 +89,7 @@ class StreamWorker(Worker):
         """
         self._add(self._readers, sname, file, retain, closefd)
 
-    def set_writer(self, sname: str, file: int | IO[Any], retain: bool = True, closefd: bool = True) -> None:
+    def set_writer(self, sname: str, file: File, retain: bool = True, closefd: bool = True) -> None:
         """Write a stream, before the worker is scheduled. The arguments are those of :meth:`set_reader`."""
         self._add(self._writers, sname, file, retain, closefd)
         self._writers[sname].input = Input((sname,))
@@ -115,7 +122,7 @@ class StreamWorker(Worker):
         chosen = self._writers.values() if sname is None else [self._writers[sname]]
         return [writer.input for writer in chosen if writer.input is not None]
 
-    def _add(self, ends: dict[str, _End], sname: str, file: int | IO[Any], retain: bool, close: bool) -> None:
+    def _add(self, ends: dict[str, _End], sname: str, file: File, retain: bool, close: bool) -> None:
         if self.scheduled:
             raise TaskStateError("a worker that is scheduled takes no more streams")
         if sname in self._readers or sname in self._writers:
@@ -161,6 +168,7 @@ class _End:
         self.input: Input | None = None
         self.twin: _End | None = None  # the other direction of the same descriptor
         self.open = True
+        self._blocking = os.get_blocking(fd)
 
     def close(self) -> None:
         if not self.open:
@@ -173,6 +181,9 @@ class _End:
                 self.file.close()
             else:
                 os.close(self.fd)
+        else:
+            with suppress(OSError):  # the program may have closed it
+                os.set_blocking(self.fd, self._blocking)  # uvloop changes it
 
 
 class _Streams:

@@ -31,6 +31,7 @@ class Input:
         self._first = 0  # how many chunks were dropped before
         self._size = 0  # bytes written, ever
         self._readers: set[InputReader] = set()
+        self._places: dict[int, int] = {}  # how many readers stand at each chunk
         self._news = asyncio.Event()
         self._progress = asyncio.Event()
 
@@ -79,24 +80,32 @@ class Input:
 
     def _opened(self, reader: InputReader) -> None:
         self._readers.add(reader)
+        self._stand(reader.place, 1)
         self._late.discard(reader.node)
 
-    def _closed(self, reader: InputReader) -> None:
-        self._readers.discard(reader)
-        self._moved()
+    def _advance(self, reader: InputReader) -> None:
+        self._stand(reader.place, -1)
+        reader.place += 1
+        self._stand(reader.place, 1)
+        self._trim()
 
-    def _moved(self) -> None:
-        self._progress.set()
-        if not self._late and self._chunks:
+    def _closed(self, reader: InputReader) -> None:
+        if reader in self._readers:
+            self._readers.discard(reader)
+            self._stand(reader.place, -1)
             self._trim()
+            self._progress.set()
+
+    def _stand(self, place: int, more: int) -> None:
+        count = self._places.get(place, 0) + more
+        if count:
+            self._places[place] = count
+        else:
+            del self._places[place]
 
     def _trim(self) -> None:
         """Drop what nobody will read."""
-        if self._late:
-            return
-        last = self._first + len(self._chunks)
-        needed = min((reader.place for reader in self._readers), default=last)
-        while self._first < needed:
+        while self._chunks and not self._late and self._first not in self._places:
             self._chunks.popleft()
             self._first += 1
 
@@ -121,18 +130,21 @@ class InputReader(AsyncIterator[bytes]):
         if not self._open:
             self._open = True
             source._opened(self)
+        if self not in source._readers:  # closed
+            raise StopAsyncIteration
         self.taken += self._given  # who asks for more has taken what was given
         self._given = 0
-        source._moved()
+        source._progress.set()
         while (chunk := source._at(self.place)) is None:
             if source.ended:
                 await self.aclose()
                 raise StopAsyncIteration
             await source._news.wait()
-        self.place += 1
+        source._advance(self)
         self._given = len(chunk)
         return chunk
 
     async def aclose(self) -> None:
         """Read no more."""
+        self._open = True
         self._source._closed(self)

@@ -51,7 +51,7 @@ def test_reasons_that_differ_in_the_name_alone() -> None:
     """Count as one, with a placeholder; a single node has its name in it."""
     results = [_unreachable(node, f"port 22 of {node} is dead", f"ask {node}.") for node in ("a1", "a2")]
 
-    assert _lines(*results) == ["a[1-2] (2): port 22 of %h is dead; ask %h."]
+    assert _lines(*results) == ["a[1-2] (2): port 22 of NODE is dead; ask NODE."]
     assert _lines(results[0]) == ["a1: port 22 of a1 is dead; ask a1."]
 
 

@@ -213,13 +213,13 @@ NOT_TRUSTED = asyncssh.HostKeyNotVerifiable("Host key is not trusted for host we
     ],
 )
 def test_unknown_host_key(route: MakeRoute, tmp_path: Path, where: dict[str, Any], name: str) -> None:
-    """It is said under which name it was looked for, where, and how to compare."""
-    port = where.get("port", 22)
+    """It is said under which name it was looked for, where, and how to compare: by a way that leads there."""
+    ssh = "ssh web1" if "alias" in where else f"ssh -p {where.get('port', 22)} bob@web1.example"
     _check(
         translate(route(**where), NOT_TRUSTED, []),
         HostKeyError,
         f"web1: host key unknown: {name} is not in {tmp_path}/known_hosts;"
-        f" connect once with ssh and compare the key: ssh -p {port} bob@web1.example",
+        f" connect once with ssh and compare the key: {ssh}",
     )
 
 

@@ -1,8 +1,8 @@
-"""Fixtures for the tests of the ssh worker: a home of its own, real nodes, nodes in this process."""
+"""Fixtures for the tests of workers: a home of its own, real nodes, nodes in this process, descriptors."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from asynctask import SSHOptions
 from asynctask.testing import Cluster
 from tests.ssh.servers import ScriptedFactory, ScriptedServer
 from tests.sshd import OpenSSHServer
+from tests.workers.ends import Ends
 from tests.workers.sites import Site
 
 
@@ -62,3 +63,11 @@ def site(request: pytest.FixtureRequest, sshd: OpenSSHServer) -> Site:
     """Each of the two."""
     found: Site = request.getfixturevalue("real" if request.param == "openssh" else "here")
     return found
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    """Makes descriptors; what is still open at the end is closed."""
+    made = Ends()
+    yield made
+    made.close()

@@ -219,13 +219,14 @@ async def test_a_stream_that_raises_stops_the_command(play: Play, record: Record
 
 
 async def test_a_function_that_raises_starts_nothing(play: Play, record: Record) -> None:
-    """What it raised reaches the run."""
+    """What it raised is in the node's error."""
 
     def broken(node: str) -> bytes:
         raise KeyError(node)
 
-    with pytest.raises(KeyError):
+    with pytest.raises(NodeError) as caught:
         await play("cat", stdin=broken)
+    assert isinstance(caught.value.__cause__, KeyError)
     assert record.sources == []
 
 
