@@ -83,6 +83,10 @@ class Message:
             return raw[:-2] if raw.endswith(b"\r\n") else raw[:-1]
         return raw
 
+    def message(self) -> bytes:
+        """The same as ``bytes(message)``, by ClusterShell's name."""
+        return bytes(self)
+
     def __str__(self) -> str:
         return bytes(self).decode(errors="replace")
 

@@ -34,9 +34,11 @@ autodoc_preserve_defaults = True
 nitpicky = True
 # The documentation of Python and of other packages is elsewhere, and the build must not need a network.
 nitpick_ignore_regex = [
-    (r"py:.*", r"(anyio|asyncio|asyncssh|collections|contextlib|enum|os|pathlib|typing|ClusterShell)(\..+)?"),
+    (r"py:.*", r"(anyio|asyncio|asyncssh|collections|concurrent|contextlib|enum)(\..+)?"),
+    (r"py:.*", r"(os|pathlib|threading|types|typing|ClusterShell)(\..+)?"),
     (r"py:class", r"(asynctask\..+\.)?_?[A-Z]"),  # type variables
-    (r"py:class", r"asynctask\.(processes|waiting)\..+"),  # internal; in signatures for who writes a worker
+    # Internal; in signatures for who writes a worker.
+    (r"py:class", r"asynctask\.(processes|waiting|workers\.streams)\..+"),
 ]
 
 _NAPOLEON = Config(napoleon_custom_sections=[("Keys", "params_style")], napoleon_use_rtype=False)

@@ -92,7 +92,7 @@ async def test_a_dialogue(task: Task) -> None:
 
 
 async def test_a_node_that_closes_its_input_is_reported(tmp_path: Path) -> None:
-    """In an event, once, and in its result; the others get all. (An SSH server does not tell.)"""
+    """In an event, once, and in its result; the others get all. An SSH server does not tell."""
     log, task = Log(), Task(worker="exec")
     command = f"""
         if test %h = a; then

@@ -146,6 +146,14 @@ def test_an_empty_line_is_output() -> None:
     ]
 
 
+def test_a_message_has_the_name_that_clustershell_gives_it() -> None:
+    """Scripts ask for ``buffer.message()``."""
+    tree = MsgTree()
+    cursor = tree.cursor()
+    tree.add(cursor, b"hello\n")
+    assert tree.message(cursor).message() == b"hello"
+
+
 def test_a_message_is_not_equal_to_text() -> None:
     """Output is bytes; comparing it with text is a mistake, and says no."""
     _, (message,) = _tree(b"a")

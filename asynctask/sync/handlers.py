@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from asynctask.outcome import NodeResult
     from asynctask.sync.workers import Worker
 
-__all__ = ("Adapted",)
+__all__ = ("Adapted", "adapted")
 
 _Hook = Callable[..., Any]
 
@@ -129,6 +129,12 @@ class Adapted:
             return hook(self._worker) if old else hook(self._worker, timedout)
 
         return ev_close
+
+
+def adapted(handler: object, worker: Worker) -> object:
+    """A handler as asynctask calls it; itself if there is nothing in it to adapt."""
+    found = Adapted(handler, worker)
+    return found if any(hasattr(found, name) for name in _ADAPTERS) else handler
 
 
 _ADAPTERS: dict[str, Callable[[Adapted, object], _Hook | None]] = {

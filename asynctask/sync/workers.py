@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 from asynctask.errors import UsageError
 from asynctask.nodes import NodeSet, expand
 from asynctask.sync.errors import WorkerError
-from asynctask.sync.handlers import Adapted
+from asynctask.sync.handlers import adapted
 from asynctask.workers.base import Worker as AsyncWorker
 from asynctask.workers.streams import StreamWorker as AsyncStreamWorker
 
@@ -83,7 +83,7 @@ class Worker:
         """Make the worker that does the work, for a task."""
         settings = {key: value for key, value in self._settings.items() if value is not None}
         if self.eh is not None:
-            settings["handler"] = Adapted(self.eh, self)
+            settings["handler"] = adapted(self.eh, self)
         with self._lock:
             if self._inner is not None:
                 raise WorkerError("worker has already been scheduled")

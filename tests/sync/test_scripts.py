@@ -46,7 +46,7 @@ task.shell("echo kernel $((%n %% 2)); echo arch; exit $((%n / 3))", nodes="node[
 task.resume()
 for buf, nodes in sorted(task.iter_buffers(), key=lambda each: bytes(each[0])):
     print(NodeSet.fromlist(nodes))
-    print("  " + bytes(buf).decode().replace("\\n", "\\n  "))
+    print("  " + buf.message().decode().replace("\\n", "\\n  "))
 for rc, nodes in sorted(task.iter_retcodes()):
     print(rc, NodeSet.fromlist(nodes))
 print(task.max_retcode(), task.node_buffer("node2"), task.key_buffer("nobody"))
@@ -339,7 +339,7 @@ right = task.shell("echo right; exit 4", nodes="n[2-3]", remote=False)
 task.run()
 for worker in (left, right):
     for buf, nodes in worker.iter_buffers():
-        print(bytes(buf).decode(), nodes, type(nodes).__name__)
+        print(buf.message().decode(), nodes, type(nodes).__name__)
     print([(rc, str(nodes)) for rc, nodes in worker.iter_retcodes()])
 print(task.node_retcode("n2"), sorted(task.iter_retcodes(["n3"]))[-1])
 try:

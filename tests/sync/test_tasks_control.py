@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from asynctask.errors import TaskStateError
+from asynctask.scheduling import Run
 from asynctask.sync import (
     Task,
     WorkerPopen,
@@ -75,16 +76,31 @@ def test_suspend_right_after_resume(other: Task) -> None:
     heard = Heard()
     line = Line(other, heard)
     line.write(b"one\n")
-    line.end()
     other.resume()
     assert other.suspend()
     before = heard.events.copy()
     for _ in range(20):
         other.flush_errors()
     assert heard.events == before
+    line.end()
     other.resume()
     other.join()
     assert heard.events == ["start", "pickup line", "read line stdout one", "close False"]
+
+
+def test_suspend_of_a_run_that_is_ending(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All is over, and run() is about to return: there is nothing to suspend."""
+    execute = Run.execute
+    suspended: list[bool] = []
+
+    async def execute_and_suspend(run: Run, timeout: float | None) -> bool:
+        in_time = await execute(run, timeout)
+        suspended.append(task.suspend())
+        return in_time
+
+    monkeypatch.setattr(Run, "execute", execute_and_suspend)
+    assert task.run("echo out").read() == b"out"
+    assert (suspended, task.running()) == ([False], False)
 
 
 def test_a_thread_s_own_run_is_suspended_and_resumed_by_another(task: Task) -> None:

@@ -6,7 +6,6 @@ import os
 import threading
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from asynctask.errors import EmptyTargetsError, PlaceholderError, TaskStateError, UsageError
 from asynctask.sync import (
     DistantWorker,
+    EventHandler,
     ExecWorker,
     NodeSet,
     StreamWorker,
@@ -534,7 +534,7 @@ def test_a_worker_of_the_task_and_its_settings(task: Task) -> None:
     assert (joined.node_buffer("n1"), joined.num_timeout()) == (b"err", 0)
 
 
-def test_a_handler_may_be_any_object(task: Task) -> None:
-    """Also one without a method."""
-    worker = ExecWorker("n1", SimpleNamespace(), command="echo out")
-    assert _ran(task, worker).node_buffer("n1") == b"out"
+@pytest.mark.parametrize("handler", [EventHandler(), Says("ev_timer", print)])
+def test_a_handler_may_be_any_object_with_methods(task: Task, handler: object) -> None:
+    """Also one that hears nothing of workers."""
+    assert _ran(task, ExecWorker("n1", handler, command="echo out")).node_buffer("n1") == b"out"
