@@ -92,11 +92,13 @@ class Pump:
         "_told",
         "_until",
         "_wake",
+        "entered",
         "listener",
     )
 
     def __init__(self, listener: Listener, nodes: tuple[str, ...], output_done: Callable[[], None]) -> None:
         self.listener = listener
+        self.entered = False  # whether its coroutine has had its first step
         self._nodes = nodes
         self._output_done = output_done
         self._queue: deque[tuple[str, bytes] | Written | None] = deque()  # None: the command has started

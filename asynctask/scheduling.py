@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 from weakref import WeakSet
 
 import anyio
@@ -56,6 +56,8 @@ _LAST_WORDS = 1.0
 _DROPS_A_TURN = 500
 #: How many handlers hear at once that their target never started.
 _TELLERS = 32
+
+_Function: TypeAlias = Callable[..., Coroutine[Any, Any, None]]
 
 _OUTCOME_OF: Sequence[tuple[type[NodeError], Outcome]] = (
     (ConnectionRefusedByNodeError, Outcome.REFUSED),
@@ -121,7 +123,7 @@ class Run:
         self._jobs: list[Job] = []
         self._open_jobs = 0
         self._keeping = 0  # open jobs that keep the run going
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], tuple[_Marked, _Function, tuple[object, ...]]] = {}
         self._limit: anyio.CancelScope | None = None
         self._active: dict[Target, None] = {}
         self._deliveries: WeakSet[anyio.CancelScope] = WeakSet()
@@ -354,18 +356,19 @@ class Run:
         target.holds_slot = True
         target.job.lane.active += 1
         target.began = monotonic()
+        target.entered = False
         target.scope = None
         self._active[target] = None
         if not target.pumps:
             self._add_pumps(target)
-        self.spawn(self._run_target, target)
+        self._spawn(target, self._run_target, target)
 
     def _add_pumps(self, target: Target) -> None:
         listeners = [each for each in target.job.listeners if each.hooks.wants_node_events]
         target.pumps = tuple(Pump(each, target.nodes, lambda: self._read(target)) for each in listeners)
         target.pumps_left = target.reading = len(listeners)
         for pump in target.pumps:
-            self.spawn(self._run_pump, target, pump)
+            self._spawn(pump, self._run_pump, target, pump)
 
     def _read(self, target: Target) -> None:
         """One of its handlers has had all of the output."""
@@ -373,24 +376,22 @@ class Run:
         if not target.reading:
             self._free_slot(target)
 
-    def spawn(self, function: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
-        """Run one of the coroutines below, which end by themselves, cancelled or not."""
+    def spawn(self, function: _Function, *args: object) -> None:
+        """Run a coroutine that ends by itself, cancelled or not."""
+        mark = _Mark()
+        self._spawn(mark, mark.enter, function, args)
+
+    def _spawn(self, mark: _Marked, function: _Function, *args: object) -> None:
+        """The same for a coroutine that sets its mark first of all."""
         assert self._group is not None
-        entered = False
+        task = self._group.create_task(function(*args))
+        self._tasks[task] = (mark, function, args)
+        task.add_done_callback(self._task_done)
 
-        async def enter() -> None:
-            nonlocal entered
-            entered = True
-            await function(*args)
-
-        def done(task: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
-            if not entered:  # cancelled before its first step, by a loop that is closing: it never would be
-                self.spawn(function, *args)
-
-        task = self._group.create_task(enter())
-        self._tasks.add(task)
-        task.add_done_callback(done)
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        mark, function, args = self._tasks.pop(task)
+        if not mark.entered:  # cancelled before its first step, by a loop that is closing: it never would be
+            self._spawn(mark, function, *args)
 
     def _free_slot(self, target: Target) -> None:
         if target.holds_slot:
@@ -474,6 +475,7 @@ class Run:
     # -- the coroutines around them ---------------------------------------------------------
 
     async def _run_target(self, target: Target) -> None:
+        target.entered = True
         ended = await self._attempt(target)
         if ended is None:
             return
@@ -514,6 +516,7 @@ class Run:
         return Ended(target.stopped_as or Outcome.ABORTED)
 
     async def _run_pump(self, target: Target, pump: Pump) -> None:
+        pump.entered = True
         listener = pump.listener
         try:
             if not await self.heard(listener, self._all_events(pump)):
@@ -575,6 +578,23 @@ class Run:
             self._deliveries.add(scope)
             return scope
         return anyio.CancelScope(deadline=max(self._stop_by, asyncio.get_running_loop().time() + at_least))
+
+
+class _Marked(Protocol):
+    """Something that tells whether its coroutine has had its first step."""
+
+    entered: bool
+
+
+class _Mark:
+    """A mark for a coroutine that has nothing else to set."""
+
+    def __init__(self) -> None:
+        self.entered = False
+
+    async def enter(self, function: _Function, args: tuple[object, ...]) -> None:
+        self.entered = True
+        await function(*args)
 
 
 def _last_events(job: Job, listener: Listener) -> Iterator[tuple[str, Hook, tuple[object, ...]]]:

@@ -107,6 +107,7 @@ class Target:
         "_source",
         "began",
         "connected_at",
+        "entered",
         "expiry",
         "first_output",
         "holds_slot",
@@ -141,6 +142,7 @@ class Target:
         self.expiry: asyncio.TimerHandle | None = None
         self.scope: anyio.CancelScope | None = None
         self.stopped_as: Outcome | None = None
+        self.entered = False  # whether its coroutine has had its first step
         self.holds_slot = False
         self.tried_alone = False
         self.unwritten_bytes = 0

@@ -301,7 +301,7 @@ async def test_a_grandchild_that_never_stops(
     """It is listened to for a bounded time."""
     monkeypatch.setattr(module, "OUTPUT_GRACE", 0.2)
     monkeypatch.setattr(module, "OUTPUT_GRACE_TOTAL", 0.4)
-    command = await heard.start(connection, "(while :; do echo x; sleep 0.02; done) & echo $!; exit 0")
+    command = await heard.start(connection, "sh -c 'echo $$; while :; do echo x; sleep 0.02; done' & exit 0")
     pid = await heard.number()
     await _over(command)
     assert heard.stdout.count(b"x") > 5
