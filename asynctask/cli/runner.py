@@ -24,6 +24,8 @@ __all__ = ("Request", "execute")
 EXIT_ERROR = 1
 #: How long output may take to be read after a signal that is sent only once, in seconds.
 _PATIENCE = 8.0
+#: How long a reader of the output may read nothing before it is given up, in seconds, when asked to.
+_STUCK = 0.5
 #: How many nodes that still run are always named in the progress line.
 _FEW = 3
 
@@ -156,7 +158,10 @@ class _Execution:
     # -- how it ends ------------------------------------------------------------------------------
 
     def _interrupted(self, number: signal.Signals) -> None:
-        """The first signal stops the run in order, the next gives it no more time, the third its output."""
+        """The first signal stops the run in order, the next gives it no more time.
+
+        The third leaves out output that nobody reads.
+        """
         self._caught.append(number)
         if len(self._caught) == 1:
             nodes = self._task.active_nodes()
@@ -169,7 +174,15 @@ class _Execution:
             self._screen.say("asynctask: killing what is left")
             self._task.abort(kill=True)
         else:
+            self._give_up_when_stuck()
+
+    def _give_up_when_stuck(self, before: int = -1) -> None:
+        """Wait for the reader of the output as long as there is one."""
+        written = self._screen.written
+        if self._screen.behind and written == before:
             self._screen.give_up()
+        else:
+            asyncio.get_running_loop().call_later(_STUCK, self._give_up_when_stuck, written)
 
     def _exit_status(self) -> int:
         if self._caught:

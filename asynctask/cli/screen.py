@@ -69,6 +69,16 @@ class Screen:
         self.end_status()
         await self._writer.close()
 
+    @property
+    def behind(self) -> bool:
+        """Whether something waits to be written."""
+        return self._writer.behind
+
+    @property
+    def written(self) -> int:
+        """How many bytes were written, or could not be."""
+        return self._writer.written
+
     def give_up(self) -> None:
         """Wait for nobody to read any more; what is not shown yet is lost."""
         self._writer.give_up()

@@ -92,6 +92,25 @@ def test_a_second_ctrl_c(tmp_path: Path) -> None:
     )
 
 
+def test_a_third_ctrl_c_where_somebody_reads(tmp_path: Path) -> None:
+    """It leaves nothing out: it is for output that nobody reads."""
+    command = f"trap '' TERM; echo x; touch {tmp_path}/%h; while :; do sleep 60; done"
+
+    with Terminal(*HERE, "-q", "-b", "-w", "n[1-2]", command) as terminal:
+        _started(tmp_path, 2)
+        terminal.press(CTRL_C)
+        terminal.wait_for(b"n[1-2] (2)\n")
+        terminal.press(CTRL_C)
+        terminal.wait_for(b"killing what is left\n")
+        terminal.press(CTRL_C)
+        status = terminal.wait()
+
+    assert (status, terminal.shown) == (
+        130,
+        _block("n[1-2]", "x") + b"asynctask: n[1-2] (2): aborted\n",
+    )
+
+
 def test_the_grace_of_one_ctrl_c() -> None:
     """A command may clean up before it goes, and is heard."""
     command = "exec 2>/dev/null; trap 'echo cleaned; exit' TERM; echo x; while :; do sleep 0.05; done"
