@@ -7,8 +7,8 @@ and a module imports only from its own floor or a lower one (``tests/test_struct
 1. ``group_sources`` ``nodes`` ``lines`` ``messages`` ``outcome`` ``events`` ``states`` ``waiting``
 2. ``process_groups`` ``processes`` ``ssh``
 3. ``port`` ``timer`` ``workers``
-4. ``settings`` ``parameters`` ``results`` ``calling`` ``pump`` ``targets`` ``attachments`` ``scheduling``
-   ``background`` ``iteration`` ``task`` ``streaming``
+4. ``settings`` ``parameters`` ``results`` ``calling`` ``pump`` ``targets`` ``attachments`` ``spawning``
+   ``scheduling`` ``background`` ``iteration`` ``task`` ``streaming``
 5. ``sync`` ``testing``
 6. ``cli``
 

@@ -7,6 +7,7 @@ are kept for the program: any key in ``info``, and in ``default`` those that beg
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -19,8 +20,18 @@ from asynctask.workers.registry import worker_class
 
 __all__ = ("Parameters",)
 
+_log = logging.getLogger(__name__)
+
 _ENGINES = ("auto", "epoll", "poll", "select")
 _FREE = "USER_"
+_NO_PROGRAM = "no such program is started; use asynctask.SSHOptions or ~/.ssh/config"
+#: Infos of ClusterShell that a script may rely on, and why it cannot here.
+_WITHOUT_EFFECT = {
+    f"{program}_{what}": _NO_PROGRAM
+    for program in ("ssh", "scp", "rsh", "rcp", "pdsh", "pdcp", "rpdcp")
+    for what in ("path", "options", "user")
+    if (program, what) != ("ssh", "user")
+}
 
 
 class _Key(NamedTuple):
@@ -64,7 +75,7 @@ class Parameters:
         }
         self._infos = {
             "fanout": _Key(read_fanout, write_fanout),
-            "connect_timeout": _Key(lambda: settings["connect_timeout"], self._seconds("connect_timeout")),
+            "connect_timeout": _Key(lambda: settings["connect_timeout"], self._set_connect_timeout),
             "command_timeout": _Key(lambda: settings["timeout"] or 0, self._set_command_timeout),
             "ssh_user": _Key(lambda: settings["ssh"] and settings["ssh"].user, self._set_ssh_user),
             "debug": _Key(lambda: self.debug, self._set_debug),
@@ -109,8 +120,10 @@ class Parameters:
         """
         if key in self._infos:
             self._infos[key].write(value)
-        else:
-            self._info[key] = value
+            return
+        if key in _WITHOUT_EFFECT:
+            _log.warning("info %r has no effect: %s", key, _WITHOUT_EFFECT[key])
+        self._info[key] = value
 
     def local_worker(self) -> type[Worker]:
         """The class for commands without nodes."""
@@ -161,12 +174,9 @@ class Parameters:
     def _distant(self) -> type[Worker]:
         return worker_class(self._settings.get("worker") or "ssh")
 
-    def _seconds(self, key: str) -> Callable[[Any], None]:
-        def write(value: float | None) -> None:
-            check_seconds(key, value)
-            self._settings[key] = value
-
-        return write
+    def _set_connect_timeout(self, value: float | None) -> None:
+        check_seconds("connect_timeout", value)
+        self._settings["connect_timeout"] = value or None  # ClusterShell: 0 is no limit
 
     def _set_command_timeout(self, value: float | None) -> None:
         check_seconds("command_timeout", value)

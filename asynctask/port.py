@@ -11,11 +11,10 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from asynctask.errors import PortClosedError, PortFullError, UsageError
+from asynctask.errors import PortClosedError, PortFullError, TaskStateError, UsageError
 from asynctask.waiting import Places
 
 __all__ = ("DEFAULT_QLIMIT", "Port", "PortStatistics")
@@ -186,8 +185,13 @@ class Port(AsyncIterator[Any]):
 
     def _bind(self) -> None:
         """Remember the loop, for other threads."""
-        with suppress(RuntimeError):  # no loop runs: there is no other thread to serve
-            self._loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return  # no loop runs: there is no other thread to serve
+        if loop is not self._loop and self._loop is not None and self._loop.is_running():
+            raise TaskStateError("the port is used in another event loop: use msg_send_threadsafe()")
+        self._loop = loop
 
     def _check_open(self) -> None:
         self._bind()

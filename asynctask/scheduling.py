@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 from weakref import WeakSet
 
 import anyio
@@ -39,6 +39,7 @@ from asynctask.outcome import Ended, NodeResult, Outcome
 from asynctask.port import Port
 from asynctask.pump import Listener, Pump
 from asynctask.results import Result
+from asynctask.spawning import Function, Spawned
 from asynctask.targets import Job, Lane, Target
 from asynctask.timer import Timer
 from asynctask.waiting import wait_out
@@ -56,8 +57,6 @@ _LAST_WORDS = 1.0
 _DROPS_A_TURN = 500
 #: How many handlers hear at once that their target never started.
 _TELLERS = 32
-
-_Function: TypeAlias = Callable[..., Coroutine[Any, Any, None]]
 
 _OUTCOME_OF: Sequence[tuple[type[NodeError], Outcome]] = (
     (ConnectionRefusedByNodeError, Outcome.REFUSED),
@@ -106,6 +105,8 @@ class Run:
         on_stop: Callable[[], None],
     ) -> None:
         self.result = result
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """Where it runs."""
         self.timeout: float | None = None
         """Seconds for all of it, as they were given last."""
         self.gate = Gate()
@@ -123,7 +124,6 @@ class Run:
         self._jobs: list[Job] = []
         self._open_jobs = 0
         self._keeping = 0  # open jobs that keep the run going
-        self._tasks: dict[asyncio.Task[None], tuple[_Marked, _Function, tuple[object, ...]]] = {}
         self._limit: anyio.CancelScope | None = None
         self._active: dict[Target, None] = {}
         self._deliveries: WeakSet[anyio.CancelScope] = WeakSet()
@@ -134,7 +134,7 @@ class Run:
         self._fatal: BaseException | None = None  # what ends the program, not a node or a handler
         self._all_over = asyncio.Event()
         self._all_over.set()
-        self._group: asyncio.TaskGroup | None = None
+        self._spawned: Spawned | None = None  # while the run goes on
         self._refill: asyncio.Handle | None = None
         self._stopped_as: Outcome | None = None
         self._stop_by = math.inf  # when handlers must be done, once the run is being stopped
@@ -210,7 +210,7 @@ class Run:
 
     def is_inside(self, task: asyncio.Task[Any] | None) -> bool:
         """Whether an asyncio task is one of the run's own, which call handlers."""
-        return task in self._tasks
+        return self._spawned is not None and task in self._spawned
 
     def stop(self, outcome: Outcome) -> None:
         """Stop everything: what runs ends as ``outcome``, what waits as never started."""
@@ -246,7 +246,7 @@ class Run:
 
     def fill(self) -> None:
         """Start what may start now, a few a turn of the loop."""
-        if self._group is None or self._refill is not None or self._stopped_as is not None:
+        if self._spawned is None or self._refill is not None or self._stopped_as is not None:
             return
         if self.gate.closed:
             return
@@ -288,7 +288,8 @@ class Run:
         in_time = True
         self.timeout = timeout
         async with asyncio.TaskGroup() as group:
-            self._group = group
+            self._spawned = Spawned(group)
+            self.loop = asyncio.get_running_loop()
             self._drop_pending()
             if self.stop_at_once:
                 self.stop(Outcome.ABORTED)
@@ -308,7 +309,7 @@ class Run:
                 raise
             finally:
                 self.accepting = False
-                self._group = None
+                self._spawned = None
         if self._fatal is not None:
             raise self._fatal
         return in_time
@@ -327,7 +328,7 @@ class Run:
 
     def settle(self) -> None:
         """What does not keep the run going ends when all else has."""
-        if self._group is None:
+        if self._spawned is None:
             return
         if self._stopped_as is None and not self._keeping and not self.attachments.keep_going():
             self.attachments.end()
@@ -361,14 +362,16 @@ class Run:
         self._active[target] = None
         if not target.pumps:
             self._add_pumps(target)
-        self._spawn(target, self._run_target, target)
+        assert self._spawned is not None
+        self._spawned.start_marked(target, self._run_target, target)
 
     def _add_pumps(self, target: Target) -> None:
         listeners = [each for each in target.job.listeners if each.hooks.wants_node_events]
         target.pumps = tuple(Pump(each, target.nodes, lambda: self._read(target)) for each in listeners)
         target.pumps_left = target.reading = len(listeners)
+        assert self._spawned is not None
         for pump in target.pumps:
-            self._spawn(pump, self._run_pump, target, pump)
+            self._spawned.start_marked(pump, self._run_pump, target, pump)
 
     def _read(self, target: Target) -> None:
         """One of its handlers has had all of the output."""
@@ -376,22 +379,10 @@ class Run:
         if not target.reading:
             self._free_slot(target)
 
-    def spawn(self, function: _Function, *args: object) -> None:
+    def spawn(self, function: Function, *args: object) -> None:
         """Run a coroutine that ends by itself, cancelled or not."""
-        mark = _Mark()
-        self._spawn(mark, mark.enter, function, args)
-
-    def _spawn(self, mark: _Marked, function: _Function, *args: object) -> None:
-        """The same for a coroutine that sets its mark first of all."""
-        assert self._group is not None
-        task = self._group.create_task(function(*args))
-        self._tasks[task] = (mark, function, args)
-        task.add_done_callback(self._task_done)
-
-    def _task_done(self, task: asyncio.Task[None]) -> None:
-        mark, function, args = self._tasks.pop(task)
-        if not mark.entered:  # cancelled before its first step, by a loop that is closing: it never would be
-            self._spawn(mark, function, *args)
+        assert self._spawned is not None
+        self._spawned.start(function, *args)
 
     def _free_slot(self, target: Target) -> None:
         if target.holds_slot:
@@ -416,7 +407,7 @@ class Run:
 
     def _drop_pending(self) -> None:
         """End targets that will not begin: those of aborted workers, all if the run is stopped."""
-        if self._group is None:
+        if self._spawned is None:
             return  # not before the run begins, which ends them first
         if self._stopped_as is not None:
             for lane in self._lanes:
@@ -468,6 +459,7 @@ class Run:
             self._closed(job)
 
     def _closed(self, job: Job) -> None:
+        job.worker.release()
         self._open_jobs -= 1
         self._keeping -= not job.worker.autoclose
         self.settle()
@@ -578,23 +570,6 @@ class Run:
             self._deliveries.add(scope)
             return scope
         return anyio.CancelScope(deadline=max(self._stop_by, asyncio.get_running_loop().time() + at_least))
-
-
-class _Marked(Protocol):
-    """Something that tells whether its coroutine has had its first step."""
-
-    entered: bool
-
-
-class _Mark:
-    """A mark for a coroutine that has nothing else to set."""
-
-    def __init__(self) -> None:
-        self.entered = False
-
-    async def enter(self, function: _Function, args: tuple[object, ...]) -> None:
-        self.entered = True
-        await function(*args)
 
 
 def _last_events(job: Job, listener: Listener) -> Iterator[tuple[str, Hook, tuple[object, ...]]]:

@@ -153,6 +153,7 @@ class Task(Getters):
 
     def _open_run(self) -> Run:
         """The run that takes what is added now."""
+        self._check_loop()
         run = self._running
         if run is None or not run.accepting:
             if self._prepared is None:
@@ -236,6 +237,21 @@ class Task(Getters):
         self._raise_for(run, result, None if in_time else run.timeout)
         return result
 
+    def _check_loop(self) -> None:
+        """Refuse a call from another thread, or another loop, than that of the run that goes on."""
+        run = self._running
+        if run is None or run.loop is None:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        if loop is not run.loop:
+            raise TaskStateError(
+                "the task runs in another event loop: use loop.call_soon_threadsafe() of that one,"
+                " or asynctask.sync"
+            )
+
     def _new_run(self) -> Run:
         run = Run(lambda: self._fanout, Result(), self._resources, self._on_end, self._on_stop)
         for watcher in self._watchers:
@@ -268,6 +284,7 @@ class Task(Getters):
 
     def _go_on(self, timeout: float | None) -> None:
         assert self._running is not None
+        self._check_loop()
         self._life.move(TaskState.RUNNING)
         self._running.resume(timeout)
 
@@ -278,6 +295,7 @@ class Task(Getters):
         timer fires, no message and no event is delivered, and nothing is lost; at most the event that is
         being handled is finished. What bounds a command or the run in time still does.
         """
+        self._check_loop()
         run = self._running
         if self._life.state is not TaskState.RUNNING or run is None or not run.accepting:
             return False
@@ -343,6 +361,7 @@ class Task(Getters):
         Args:
             kill: no grace between TERM and KILL; may follow an abort that is too slow.
         """
+        self._check_loop()
         run = self._running
         if run is None:
             if self._prepared is not None and self._is_about_to_run():

@@ -360,3 +360,24 @@ def test_an_unknown_worker_is_named() -> None:
     """With those that there are."""
     with pytest.raises(UsageError, match=r"^unknown worker 'rsh': choose one of .*exec.*, or give a class$"):
         asynctask.Task().set_default("distant_workername", "rsh")
+
+
+def test_an_info_without_effect_is_said_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """A script may rely on it; it is kept all the same."""
+    task = Task()
+    task.set_info("ssh_options", "-oPort=2222")
+    task.set_info("mine", 1)
+    assert (task.info("ssh_options"), task.info("mine")) == ("-oPort=2222", 1)
+    assert [record.getMessage() for record in caplog.records] == [
+        (
+            "info 'ssh_options' has no effect: no such program is started;"
+            " use asynctask.SSHOptions or ~/.ssh/config"
+        )
+    ]
+
+
+def test_no_connect_timeout_is_no_limit() -> None:
+    """ClusterShell's 0 is none."""
+    task = Task()
+    task.set_info("connect_timeout", 0)
+    assert task.shell("true", nodes="a", worker="exec").connect_timeout is None

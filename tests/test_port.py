@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from asynctask.errors import PortClosedError, PortFullError, UsageError
+from asynctask.errors import PortClosedError, PortFullError, TaskStateError, UsageError
 from asynctask.port import DEFAULT_QLIMIT, Port, PortStatistics
 from tests.support import refused, turns
 
@@ -499,3 +499,16 @@ async def test_messages_of_a_port_with_a_handler_are_for_the_handler() -> None:
     with pytest.raises(UsageError, match=text):
         await anext(port)
     assert await port._receive() == "a"
+
+
+async def test_a_port_is_used_in_one_running_loop() -> None:
+    """Another thread sends in another way."""
+    port = Port()
+    port.msg_send_nowait("here")
+
+    async def send() -> None:
+        await port.msg_send("there")
+
+    with pytest.raises(TaskStateError, match=r"^the port is used in another event loop: "):
+        await asyncio.to_thread(asyncio.run, send())
+    assert port.statistics().waiting == 1

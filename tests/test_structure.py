@@ -45,6 +45,7 @@ FLOORS = {
     "results": 4,
     "scheduling": 4,
     "settings": 4,
+    "spawning": 4,
     "streaming": 4,
     "targets": 4,
     "task": 4,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import asynctask
-from asynctask.errors import EmptyTargetsError, NodeSetError, UsageError
+from asynctask.errors import EmptyTargetsError, NodeSetError, TaskStateError, UsageError
 from asynctask.outcome import Outcome
 from asynctask.states import TaskState
 from asynctask.task import Task
@@ -323,3 +323,27 @@ def test_the_same_keywords_everywhere() -> None:
     for function in (asynctask.run, asynctask.stream):
         own = set(inspect.signature(function).parameters) - {"settings"}
         assert own == {"command", "deadline"}
+
+
+# -- another loop ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda task: task.shell("true", nodes="b", worker="exec"),
+        lambda task: task.timer(0, SimpleNamespace(ev_timer=print)),
+        lambda task: task.abort(),
+        lambda task: task.suspend(),
+    ],
+)
+async def test_a_call_from_another_thread_while_it_runs(call: Any) -> None:
+    """Nothing is changed behind the loop's back."""
+    task = Task()
+    task.schedule(Scripted(for_ever, ["a"]))
+    running = asyncio.create_task(task.run())
+    await turns(3)
+    with pytest.raises(TaskStateError, match=r"^the task runs in another event loop: use loop\.call_soon"):
+        await asyncio.to_thread(call, task)
+    task.abort()
+    assert [result.node for result in (await running).all()] == ["a"]

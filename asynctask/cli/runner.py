@@ -178,11 +178,11 @@ class _Execution:
 
     def _give_up_when_stuck(self, before: int = -1) -> None:
         """Wait for the reader of the output as long as there is one."""
-        written = self._screen.written
-        if self._screen.behind and written == before:
+        progress = self._screen.progress
+        if self._screen.behind and progress == before:
             self._screen.give_up()
         else:
-            asyncio.get_running_loop().call_later(_STUCK, self._give_up_when_stuck, written)
+            asyncio.get_running_loop().call_later(_STUCK, self._give_up_when_stuck, progress)
 
     def _exit_status(self) -> int:
         if self._caught:

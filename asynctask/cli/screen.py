@@ -75,9 +75,9 @@ class Screen:
         return self._writer.behind
 
     @property
-    def written(self) -> int:
+    def progress(self) -> int:
         """How many bytes were written, or could not be."""
-        return self._writer.written
+        return self._writer.progress
 
     def give_up(self) -> None:
         """Wait for nobody to read any more; what is not shown yet is lost."""

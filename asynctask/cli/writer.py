@@ -40,7 +40,7 @@ class Writer:
         self._written = asyncio.Event()
         self._thread: threading.Thread | None = None
         self._given_up = False
-        self.written = 0
+        self.progress = 0
         """How many bytes were written, or could not be."""
         self.error: OSError | None = None
         """Why nothing can be written to standard output any more."""
@@ -106,7 +106,7 @@ class Writer:
                     self._tell(self._on_broken)
             with self._lock:
                 self._waiting -= len(data)
-                self.written += len(data)
+                self.progress += len(data)
                 wanted = self._waiting <= _HIGH_WATER // 2 and not self._room.is_set()
             if wanted:
                 self._tell(self._room.set)

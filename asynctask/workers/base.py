@@ -159,6 +159,9 @@ class Worker(WorkerGetters, ABC):
                 run tries again when another target has ended.
         """
 
+    def release(self) -> None:
+        """Let go of what the worker was given to own: called once, when all of its nodes are over."""
+
     # -- while it runs --------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:

@@ -140,6 +140,11 @@ class StreamWorker(Worker):
             if end is not new and end.fd == fd:
                 end.twin, new.twin = new, end
 
+    def release(self) -> None:
+        """Close what was given with ``closefd``, also where the worker was aborted before it started."""
+        for end in (*self._readers.values(), *self._writers.values()):
+            end.close()
+
     async def run_target(self, nodes: tuple[str, ...], rank: int, sink: Sink, resources: Resources) -> Ended:
         streams = _Streams(sink)
         try:

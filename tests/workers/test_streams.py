@@ -389,3 +389,18 @@ def test_nothing_can_be_written_after_the_end(ends: Ends) -> None:
         "the end of the input has been written: nothing can follow it",
         lambda: worker.write(b"x", "out"),
     )
+
+
+async def test_a_worker_that_never_starts_closes_what_it_was_given() -> None:
+    """And leaves open what it was only lent."""
+    (given, _given), (lent, _lent) = socket.socketpair(), socket.socketpair()
+    with given, _given, lent, _lent:
+        worker = StreamWorker()
+        worker.set_reader("given", given)
+        worker.set_reader("lent", lent, closefd=False)
+        task = Task()
+        task.schedule(worker)
+        worker.abort()
+        await task.run()
+        assert [result.outcome for result in worker.results()] == [Outcome.NEVER_STARTED]
+        assert (given.fileno(), lent.fileno() >= 0) == (-1, True)
