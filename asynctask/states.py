@@ -52,6 +52,21 @@ class Life:
         self.check(to)
         self.state = to
 
+    def begin(self) -> None:
+        """Begin a run.
+
+        Raises:
+            TaskStateError: the task is not idle.
+        """
+        self.check_begin()
+        self.move(TaskState.RUNNING)
+
+    def check_begin(self) -> None:
+        """Raise what :meth:`begin` would."""
+        if self.state is TaskState.SUSPENDED:
+            raise TaskStateError("the task is suspended: resume() goes on with its run")
+        self.check(TaskState.RUNNING)
+
     def check(self, to: TaskState) -> None:
         """Raise what :meth:`move` would."""
         if to is self.state is TaskState.RUNNING:

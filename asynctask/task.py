@@ -218,7 +218,7 @@ class Task(Getters):
         was gathered is in :attr:`result`.
         """
         check_seconds("timeout", timeout)
-        self._life.move(TaskState.RUNNING)
+        self._life.begin()
         run = self._running = self._prepared or self._new_run()
         self._prepared = None
         result = self._latest = run.result
@@ -474,7 +474,7 @@ class Task(Getters):
     def _in_background(self, run: Coroutine[Any, Any, Result]) -> Background:
         before = self._background
         try:
-            self._life.check(TaskState.RUNNING)
+            self._life.check_begin()
             if before is not None:
                 if not before.done():
                     raise TaskStateError("the task is about to run already")

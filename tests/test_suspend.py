@@ -296,3 +296,20 @@ def test_a_task_that_is_not_run_is_not_suspended() -> None:
 
 
 (TaskStateError, "the task is idle: it cannot become idle", lambda: Task()._life.move(TaskState.IDLE))
+
+
+async def test_a_suspended_task_is_resumed_and_not_run() -> None:
+    """There is one run at a time, also one that holds still."""
+    async with Task() as task:
+        task.schedule(Scripted(for_ever, ["a"]))
+        running = asyncio.create_task(task.run())
+        await turns(3)
+        task.suspend()
+        message = r"^the task is suspended: resume\(\) goes on with its run$"
+        with pytest.raises(TaskStateError, match=message):
+            await task.run()
+        with pytest.raises(TaskStateError, match=message):
+            await anext(task.as_completed())
+        assert task.state is TaskState.SUSPENDED
+        task.abort()
+        await running
