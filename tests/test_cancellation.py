@@ -10,6 +10,7 @@ import sys
 import textwrap
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import anyio
 import pytest
@@ -19,7 +20,7 @@ from asynctask.outcome import Ended, Outcome
 from asynctask.states import TaskState
 from asynctask.task import Task
 from asynctask.workers.base import Sink
-from tests.support import OK, AsyncRecorder, Recorder, Scripted, children, turns
+from tests.support import OK, AsyncRecorder, Recorder, Scripted, children, greet, turns
 
 AnyRecorder = Recorder | AsyncRecorder
 COMMAND = "echo go; exec sleep 60"
@@ -257,6 +258,49 @@ async def test_a_handler_that_cancels_its_own_task() -> None:
     assert trial.handler.of("a") == ["end a ok"]
     assert trial.handler.of("b") == ["read b stdout go", "hup b 0", "end b ok"]
     assert caught.value.result.ok
+
+
+async def test_a_handler_that_cancels_its_own_task_in_its_last_step() -> None:
+    """All targets end once all the same, and those that wait have their turn."""
+    handler = Recorder()
+
+    def ev_end(worker: object, node: str, result: object) -> None:
+        handler.events.append(f"end {node}")
+        current = asyncio.current_task()
+        assert current is not None
+        current.cancel()
+
+    def ev_close(worker: object, timedout: bool) -> None:
+        ev_end(worker, "close", None)
+
+    handler.ev_end = ev_end  # type: ignore[method-assign]
+    handler.ev_close = ev_close  # type: ignore[method-assign]
+    task = Task(fanout=1)
+    task.schedule(Scripted(greet, list("abcde"), handler=handler))
+    result = await task.run()
+    assert list(result) == list("abcde")
+    assert [event for event in handler.events if event.startswith("end")] == [
+        *(f"end {node}" for node in "abcde"),
+        "end close",
+    ]
+
+
+@pytest.mark.parametrize("name", ["ev_start", "ev_pickup", "ev_read", "ev_end"])
+async def test_a_handler_that_leaves_a_scope_open(name: str) -> None:
+    """It is an error of that handler: the run ends, and each target has its outcome."""
+    scopes: list[anyio.CancelScope] = []
+
+    def leave_open(*args: object) -> None:
+        if not scopes:
+            scopes.append(anyio.CancelScope())
+            scopes[0].__enter__()
+
+    task = Task()
+    task.schedule(Scripted(greet, list("abc"), handler=SimpleNamespace(**{name: leave_open})))
+    with pytest.raises(asynctask.HandlerErrors) as caught:
+        await task.run(5)
+    assert [type(exc) for exc in caught.value.exceptions] == [RuntimeError]
+    assert [part.outcome for part in caught.value.result.all()] == [Outcome.OK] * 3
 
 
 # -- the end of the loop ----------------------------------------------------------------------------------

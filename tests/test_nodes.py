@@ -119,6 +119,12 @@ def test_what_is_no_node_set_is_named_in_the_error(wrong: object) -> None:
         expand(wrong)
 
 
+def test_a_range_that_is_too_large() -> None:
+    """It is said before memory is full."""
+    with pytest.raises(NodeSetError, match=r"range too large"):
+        expand("n[1-99999999999]")
+
+
 @given(st.lists(NAMES, min_size=1))
 def test_expand_keeps_plain_names_as_they_are(names: list[str]) -> None:
     """A list of names and the same names joined by commas expand to themselves, without repetitions."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -117,3 +118,19 @@ async def test_a_name_with_brackets_and_blanks_is_read_right(tmp_path: Path) -> 
             assert popen.pid in alive
         finally:
             popen.kill()
+
+
+async def test_without_a_descriptor_to_look_with_nobody_is_taken_for_gone(
+    leader: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be seen may be alive."""
+
+    def refuse(name: str) -> bytes:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_read", refuse)
+        assert await module._groups_alive() is None
+    alive = await module._groups_alive()
+    assert alive is not None
+    assert leader.pid in alive

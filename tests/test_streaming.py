@@ -247,6 +247,14 @@ async def test_a_stream_that_raises_in_its_input_is_told() -> None:
     assert str(result.error) == f"{result.node}: its input raised KeyError('a'); the command was not run"
 
 
+async def test_a_block_that_is_left_at_once_has_its_outcomes() -> None:
+    """Every target has one, also where the run had no time to begin."""
+    async with _stream("echo hi", "a,b") as output:
+        pass
+    assert [part.outcome for part in output.result.all()] == [Outcome.NEVER_STARTED] * 2
+    assert not output.result.ok
+
+
 # -- wrong use ----------------------------------------------------------------------------------------------
 
 

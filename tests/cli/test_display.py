@@ -254,3 +254,13 @@ async def test_names_that_make_no_node_set_keep_their_order() -> None:
     await show_by_node(screen, _results(("x y", 0, b"1"), ("[", 0, b"2")), label=True)
 
     assert screen.shown[STDOUT] == b"x y: 1\n[: 2\n"
+
+
+async def test_names_cannot_drive_the_terminal() -> None:
+    """Neither those of a header; in a pipe they are as they are."""
+    results = _results(("n\x1bc", 0, b"hi\n"))
+    terminal, pipe = _fake(STDOUT), _fake()
+    await show_gathered(terminal, results, label=True, count=True)
+    await show_gathered(pipe, results, label=True, count=True)
+    assert b"\x1b" not in terminal.shown[STDOUT]
+    assert pipe.shown[STDOUT].splitlines()[1] == b"n\x1bc"

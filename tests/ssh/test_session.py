@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import asyncssh
 import pytest
@@ -284,6 +284,20 @@ async def test_a_grandchild_that_holds_the_output(
     assert command.exit_status == 4
     assert alive(pid)
     os.kill(pid, signal.SIGKILL)
+
+
+async def test_the_end_of_the_output_of_a_far_node_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of it may wait for room in the window, which is a trip to the node and back."""
+    monkeypatch.setattr(module, "OUTPUT_GRACE", 0.05)
+
+    class Far:
+        async def create_session(self, make: Callable[[], Any], *args: Any, **settings: Any) -> None:
+            make()
+            await asyncio.sleep(0.05)
+
+    far = cast("asyncssh.SSHClientConnection", Far())
+    session = await module.start(far, "true", lambda stream, data: None, separate_stderr=False)
+    assert session.output_grace >= 4 * 0.045
 
 
 async def test_what_a_grandchild_prints_soon_is_heard(

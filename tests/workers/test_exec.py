@@ -15,10 +15,12 @@ import pytest_asyncio
 from asynctask.errors import NoCapacityError, NodeError, PlaceholderError, SpawnError
 from asynctask.outcome import Ended, Outcome
 from asynctask.processes import LocalProcess, Spawner, kill_group
+from asynctask.task import Task
 from asynctask.waiting import Grace
 from asynctask.workers.base import Source
 from asynctask.workers.exec import ExecWorker
 from asynctask.workers.resources import Resources
+from tests.support import children
 
 PATIENCE = 20.0
 
@@ -228,6 +230,21 @@ async def test_a_function_that_raises_starts_nothing(play: Play, record: Record)
         await play("cat", stdin=broken)
     assert isinstance(caught.value.__cause__, KeyError)
     assert record.sources == []
+
+
+async def test_an_exit_in_the_input_ends_the_program_when_the_command_is_gone() -> None:
+    """As one in a handler does."""
+
+    async def leave() -> AsyncIterator[bytes]:
+        yield b"x"
+        raise SystemExit(3)
+
+    task = Task(worker="exec", grace=0.1)
+    task.shell("trap '' TERM; cat; sleep 60", nodes="a", stdin=leave())
+    with pytest.raises(SystemExit) as caught:
+        await task.run()
+    assert (caught.value.code, children()) == (3, set())
+    assert task.result["a"].outcome is Outcome.ABORTED
 
 
 # -- what cannot be started -------------------------------------------------------------------------
