@@ -7,7 +7,7 @@ import click
 __all__ = ("command",)
 
 
-@click.command(name="demo", context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(name="demo", context_settings={"help_option_names": ["--help", "-h"]})
 @click.option(
     "-n", "--nodes", type=click.IntRange(min=4, max=500), default=8, show_default=True, help="How many."
 )

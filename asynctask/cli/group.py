@@ -18,7 +18,7 @@ class _LazyGroup(click.Group):
         super().__init__(
             "asynctask",
             help="Run commands on many nodes, and see who answered what.",
-            context_settings={"help_option_names": ["-h", "--help"]},
+            context_settings={"help_option_names": ["--help", "-h"]},
         )
         self.summaries = summaries
         self.params.append(

@@ -70,7 +70,7 @@ class _LeftToRight(click.Command):
 @click.command(
     cls=_LeftToRight,
     name="nodes",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["--help", "-h"]},
     epilog=_EXAMPLES,
 )
 @click.option("-f", "--fold", is_flag=True, help="Write the nodes as one node set.")

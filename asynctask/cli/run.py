@@ -137,7 +137,7 @@ def _output_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command(
     name="run",
-    context_settings={"help_option_names": ["-h", "--help"], "allow_interspersed_args": False},
+    context_settings={"help_option_names": ["--help", "-h"], "allow_interspersed_args": False},
     epilog=_EXAMPLES,
 )
 @_target_options
