@@ -246,9 +246,7 @@ class Run:
 
     def fill(self) -> None:
         """Start what may start now, a few a turn of the loop."""
-        if self._spawned is None or self._refill is not None or self._stopped_as is not None:
-            return
-        if self.gate.closed:
+        if self._spawned is None or self._refill is not None or self._stopped_as or self.gate.closed:
             return
         started = 0
         for lane in self._lanes:
@@ -419,10 +417,10 @@ class Run:
             asyncio.get_running_loop().call_soon(self._drop_pending)
 
     def _drop(self, target: Target) -> None:
-        self._record(target, Ended(Outcome.NEVER_STARTED))
+        results = self._record(target, Ended(Outcome.NEVER_STARTED))
         if target.pumps:  # it was put back; its pumps go on
             for pump in target.pumps:
-                pump.end(target.results())
+                pump.end(results)
             return
         listeners = [each for each in target.job.listeners if each.hooks.end is not None]
         if not listeners:
@@ -431,17 +429,18 @@ class Run:
         target.pumps = tuple(Pump(each, target.nodes, _nothing) for each in listeners)
         target.pumps_left = len(listeners)
         for pump in target.pumps:
-            pump.end(target.results())
+            pump.end(results)
         self._untold.append(target)
         if self._tellers < _TELLERS:
             self._tellers += 1
             self.spawn(self._tell_never_started)
 
-    def _record(self, target: Target, ended: Ended) -> None:
+    def _record(self, target: Target, ended: Ended) -> Sequence[NodeResult]:
         """The one place where a target's outcome becomes known."""
         results = target.record(ended)
         self._done += 1
         self._on_end(results)
+        return results
 
     def _over(self, target: Target) -> None:
         """All is said about a target; the last one of a worker closes it."""
@@ -471,10 +470,10 @@ class Run:
         ended = await self._attempt(target)
         if ended is None:
             return
-        self._record(target, ended)
+        results = self._record(target, ended)
         if target.pumps:
             for pump in target.pumps:
-                pump.end(target.results())
+                pump.end(results)
         else:
             self._over(target)
             self._free_slot(target)

@@ -65,12 +65,12 @@ class Life:
         """Raise what :meth:`begin` would."""
         if self.state is TaskState.SUSPENDED:
             raise TaskStateError("the task is suspended: resume() goes on with its run")
+        if self.state is TaskState.RUNNING:
+            raise TaskStateError("the task is running already: wait for that run first")
         self.check(TaskState.RUNNING)
 
     def check(self, to: TaskState) -> None:
         """Raise what :meth:`move` would."""
-        if to is self.state is TaskState.RUNNING:
-            raise TaskStateError("the task is running already: wait for that run first")
         if to not in TRANSITIONS[self.state]:
             raise TaskStateError(f"the task is {self.state.value}: it cannot become {to.value}")
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ("EnginePort", "EngineTimer", "loop_runs_here")
 
+#: How long, in seconds, who waits at a port is at most without a look, should nobody have woken it.
+_LOOK_AGAIN = 0.05
+
 
 class EngineTimer:
     """A timer. Made by :meth:`Task.timer`; any thread may use it."""
@@ -176,10 +179,6 @@ class EnginePort:
     def statistics(self) -> PortStatistics:
         """Counters, now."""
         return self._port.statistics()
-
-
-#: How long, in seconds, a sender waits before it looks again whether there is room.
-_LOOK_AGAIN = 0.05
 
 
 class _Message:
