@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = (
     "AsyncTaskError",
     "AuthenticationError",
+    "ConnectionDroppedError",
     "ConnectionFailedError",
     "ConnectionLostError",
     "ConnectionRefusedByNodeError",
@@ -117,6 +118,13 @@ class SpawnError(NodeError):
 
 class ConnectionFailedError(NodeError):
     """No usable connection: unknown name, no route, no answer in time, a broken handshake."""
+
+
+class ConnectionDroppedError(ConnectionFailedError):
+    """The server hung up before the login, again and again; one that is asked by too many does."""
+
+    throttling = False
+    """Whether the server said that this is why."""
 
 
 class ConnectionRefusedByNodeError(ConnectionFailedError):

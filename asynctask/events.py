@@ -1,11 +1,12 @@
 """The handler's side of events: what a program implements to hear how a run goes.
 
-Order, for each node: ``ev_pickup``, then ``ev_read`` as output comes and ``ev_written`` as input goes,
-then ``ev_hup`` if the command exited by itself, then ``ev_end``, always and exactly once. ``ev_start``
-comes before the worker's first ``ev_pickup``, ``ev_close`` after its last ``ev_end``; a worker none of
-whose nodes started has no ``ev_start`` but still its one ``ev_close``. The events of one node are
-awaited one at a time; different nodes do not wait for each other, and neither do several handlers of one
-worker, each of which hears everything. The events of one timer, and of one port, come one at a time, too.
+Order, for each node: ``ev_pickup``, then ``ev_read`` as output comes, ``ev_written`` as input goes and
+``ev_progress`` as files are copied, then ``ev_hup`` if the command exited by itself, then ``ev_end``,
+always and exactly once. ``ev_start`` comes before the worker's first ``ev_pickup``, ``ev_close`` after its
+last ``ev_end``; a worker none of whose nodes started has no ``ev_start`` but still its one ``ev_close``.
+The events of one node are awaited one at a time; different nodes do not wait for each other, and neither do
+several handlers of one worker, each of which hears everything. The events of one timer, and of one port,
+come one at a time, too.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from asynctask.workers.base import Worker
 
 __all__ = (
+    "CopyProgress",
     "EventHandler",
     "Hook",
     "Hooks",
@@ -33,6 +35,7 @@ __all__ = (
     "NodeOutput",
     "NodeStarted",
     "PortStarted",
+    "Progress",
     "TaskEvent",
     "TimerFired",
     "WorkerClosed",
@@ -41,6 +44,20 @@ __all__ = (
     "hears_something",
     "hook_of",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the copy to or from a node has come."""
+
+    path: str
+    """The file that is being copied, as it is called at the source; of a tree, from its root on."""
+    done: int
+    """Bytes so far, of all files; those that were identical and not sent count as well."""
+    total: int | None
+    """Bytes of all files; ``None`` while that is not known."""
+    files: int
+    """How many files are complete."""
 
 
 class EventHandler:
@@ -72,6 +89,12 @@ class EventHandler:
         """``node`` takes no more input, and of ``size`` bytes not all, or none, were written. Once.
 
         The command has ended, or has closed its standard input. ClusterShell drops the data without a word.
+        """
+
+    def ev_progress(self, worker: Worker, node: str, progress: Progress) -> Awaitable[None] | None:
+        """The copy to or from ``node`` goes on; a handler that is slow hears of its latest state only.
+
+        ClusterShell has no such event.
         """
 
     def ev_hup(self, worker: Worker, node: str, rc: int) -> Awaitable[None] | None:
@@ -152,6 +175,15 @@ class InputUnwritten:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyProgress:
+    """``ev_progress``: a copy goes on; only the latest of a node waits."""
+
+    worker: Worker
+    node: str
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
 class NodeExited:
     """``ev_hup``: the command on a node exited by itself."""
 
@@ -205,6 +237,7 @@ TaskEvent: TypeAlias = (
     | NodeOutput
     | InputWritten
     | InputUnwritten
+    | CopyProgress
     | NodeExited
     | NodeEnded
     | WorkerClosed
@@ -229,10 +262,13 @@ class Hooks:
         "hup",
         "lines",
         "pickup",
+        "progress",
         "read",
         "start",
         "timeout",
         "unwritten",
+        "wants_node_events",
+        "wants_output",
         "written",
     )
 
@@ -242,22 +278,26 @@ class Hooks:
         self.read = hook_of(handler, "ev_read")
         self.written = hook_of(handler, "ev_written")
         self.unwritten = hook_of(handler, "ev_unwritten")
+        self.progress = hook_of(handler, "ev_progress")
         self.hup = hook_of(handler, "ev_hup")
         self.end = hook_of(handler, "ev_end")
         self.close = hook_of(handler, "ev_close")
         self.timeout = hook_of(handler, "ev_timeout")
         # In-house: all lines of a chunk in one call. Asked of the class, for a mock has every attribute.
         self.lines = hook_of(handler, "_ev_lines") if hasattr(type(handler), "_ev_lines") else None
-
-    @property
-    def wants_output(self) -> bool:
-        return self.read is not None or self.lines is not None
-
-    @property
-    def wants_node_events(self) -> bool:
-        """Whether there is anything to deliver besides ``ev_close``."""
-        return any(
-            (self.start, self.pickup, self.read, self.lines, self.written, self.unwritten, self.hup, self.end)
+        self.wants_output = self.read is not None or self.lines is not None
+        #: Whether there is anything to deliver besides ``ev_close``.
+        self.wants_node_events = self.wants_output or any(
+            hook is not None
+            for hook in (
+                self.start,
+                self.pickup,
+                self.written,
+                self.unwritten,
+                self.progress,
+                self.hup,
+                self.end,
+            )
         )
 
 

@@ -119,6 +119,9 @@ class TaskEvents(AsyncIterator[events.TaskEvent]):
     async def ev_unwritten(self, worker: Worker, node: str, sname: str, size: int) -> None:
         await self._add(events.InputUnwritten(worker, node, sname, size))
 
+    async def ev_progress(self, worker: Worker, node: str, progress: events.Progress) -> None:
+        await self._add(events.CopyProgress(worker, node, progress))
+
     async def ev_hup(self, worker: Worker, node: str, rc: int) -> None:
         await self._add(events.NodeExited(worker, node, rc))
 

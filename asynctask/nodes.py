@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import itertools
 import re
+import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from asynctask.errors import EmptyTargetsError, NodeSetError, PlaceholderError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ClusterShell.NodeSet import NodeSet
 
 __all__ = (
+    "BUILT_IN",
     "NodeSet",
     "Template",
     "all_nodes",
@@ -221,6 +223,8 @@ def regroup(nodes: str | NodeSet | Iterable[str], source: str | None = None) -> 
 
 _PLACEHOLDER = re.compile(r"%(?:(%)|([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})?")
 _MEANINGS = {"h": "host", "host": "host", "hosts": "hosts", "n": "rank", "rank": "rank"}
+#: Names that placeholders have by themselves.
+BUILT_IN = frozenset(_MEANINGS)
 
 
 class Template:
@@ -229,20 +233,27 @@ class Template:
     ``%h`` and ``%host`` stand for the node, ``%n`` and ``%rank`` for its place among the targets
     from 0, ``%hosts`` for all targets as one node set, ``%%`` for a percent sign. Braces end a
     name where a letter follows: ``%{host}s``. A name is taken whole: ``%hostname`` is unknown.
+    What has a name of the caller's own needs the braces: ``%{name}``. Its value is one word for the
+    shell, whatever is in it.
+
+    Args:
+        command: the text.
+        names: the names of the caller's own that it may have; ``None``: any.
 
     Attributes:
         has_placeholders: whether the text has any, so that nodes get different commands.
         needs_all: whether ``%hosts`` occurs. One process then serves all targets, and ``%h`` stands
             for all of them too.
+        names: the names of the caller's own that occur.
 
     Raises:
         PlaceholderError: a placeholder is unknown. The message does not repeat the command, which
             may hold a secret.
     """
 
-    __slots__ = ("_pieces", "has_placeholders", "needs_all")
+    __slots__ = ("_pieces", "has_placeholders", "names", "needs_all")
 
-    def __init__(self, command: str) -> None:
+    def __init__(self, command: str, names: Collection[str] | None = ()) -> None:
         # Literal text at even places, what to put between at odd ones.
         self._pieces = [""]
         end = 0
@@ -252,29 +263,49 @@ class Template:
             if match[1]:
                 self._pieces[-1] += "%"
             else:
-                self._pieces += [_meaning(match), ""]
+                self._pieces += [_meaning(match, names), ""]
         self._pieces[-1] += command[end:]
-        self.has_placeholders = len(self._pieces) > 1
-        self.needs_all = "hosts" in self._pieces[1::2]
+        meanings = self._pieces[1::2]
+        self.has_placeholders = bool(meanings)
+        self.needs_all = "hosts" in meanings
+        self.names = frozenset(meanings) - BUILT_IN
 
-    def render(self, node: str, rank: int = 0, nodes: str | NodeSet | Iterable[str] = ()) -> str:
-        """Fill in the placeholders for ``node``; ``nodes``, all targets, matter only with ``needs_all``."""
+    def render(
+        self,
+        node: str,
+        rank: int = 0,
+        nodes: str | NodeSet | Iterable[str] = (),
+        values: Mapping[str, str] | None = None,
+    ) -> str:
+        """Fill in the placeholders for ``node``.
+
+        Args:
+            node: what ``%h`` stands for.
+            rank: its place.
+            nodes: all targets; they matter only with ``needs_all``.
+            values: for each of ``names`` at least; what else is in it is not used.
+        """
         if not self.has_placeholders:
             return self._pieces[0]
-        values = {"host": node, "rank": str(rank)}
+        filled = {"host": node, "rank": str(rank)}
         if self.needs_all:
-            values["host"] = values["hosts"] = fold(nodes)
+            filled["host"] = filled["hosts"] = fold(nodes)
+        if values is not None:
+            filled.update((name, shlex.quote(values[name])) for name in self.names)
         pieces = self._pieces.copy()
-        pieces[1::2] = [values[meaning] for meaning in pieces[1::2]]
+        pieces[1::2] = [filled[meaning] for meaning in pieces[1::2]]
         return "".join(pieces)
 
 
-def _meaning(match: re.Match[str]) -> str:
+def _meaning(match: re.Match[str], names: Collection[str] | None) -> str:
     name = match[2] or match[3]
     if name in _MEANINGS:
         return _MEANINGS[name]
+    if match[3] and (names is None or name in names):
+        return str(name)
     what = f"unknown placeholder {match[0]}" if name else "a % that starts no placeholder"
+    known = ["%h", "%host", "%hosts", "%n", "%rank", "%%", *(f"%{{{own}}}" for own in sorted(names or ()))]
     raise PlaceholderError(
         f"{what} at character {match.start() + 1} of the command: write %{match[0]} for a literal "
-        f"{match[0]}; the placeholders are %h %host %hosts %n %rank %%"
+        f"{match[0]}; the placeholders are {' '.join(known)}"
     )

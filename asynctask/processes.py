@@ -14,7 +14,7 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 
 import anyio
@@ -51,7 +51,13 @@ class Spawner:
         self._timer: asyncio.TimerHandle | None = None
 
     def spawn(
-        self, argv: Sequence[str], receive: Receive, *, separate_stderr: bool = False, stdin: bool = False
+        self,
+        argv: Sequence[str],
+        receive: Receive,
+        *,
+        separate_stderr: bool = False,
+        stdin: bool = False,
+        env: Mapping[str, str] | None = None,
     ) -> LocalProcess:
         """Start a process; its output goes to ``receive(stream, chunk)`` as it comes.
 
@@ -61,6 +67,7 @@ class Spawner:
             separate_stderr: else standard error is part of standard output.
             stdin: give it a pipe, to be written through ``process.stdin``; else it reads nothing
                 and finds the end at once.
+            env: its whole environment; ``None``: that of this process.
 
         Raises:
             OSError: it could not be started; nothing is left open.
@@ -82,6 +89,7 @@ class Spawner:
                 stdout=theirs[0],
                 stderr=theirs[1] if separate_stderr else theirs[0],
                 start_new_session=True,
+                env=env,
             )
         except BaseException:
             for fd in ours:

@@ -12,10 +12,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from inspect import isawaitable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from asynctask.calling import Caller, Gate
-from asynctask.events import Hook, Hooks
+from asynctask.events import Hook, Hooks, Progress
 from asynctask.lines import LineSplitter
 from asynctask.outcome import NodeResult
 from asynctask.workers.base import Source, Worker
@@ -69,6 +69,10 @@ class Written(NamedTuple):
     taken: bool
 
 
+#: Output, or input that was taken or not; ``None``: the command has started.
+_Item = tuple[str, bytes] | Written | Literal["progress"] | None
+
+
 class Pump:
     """The queue of one target's events and the coroutine that works it off.
 
@@ -83,15 +87,15 @@ class Pump:
         "_nodes",
         "_output_done",
         "_pending",
+        "_progress",
         "_queue",
-        "_read_all",
         "_results",
         "_source",
         "_source_paused",
         "_splitters",
         "_told",
         "_until",
-        "_wake",
+        "_waiter",
         "entered",
         "listener",
     )
@@ -100,17 +104,17 @@ class Pump:
         self.listener = listener
         self.entered = False  # whether its coroutine has had its first step
         self._nodes = nodes
-        self._output_done = output_done
-        self._queue: deque[tuple[str, bytes] | Written | None] = deque()  # None: the command has started
+        self._output_done: Callable[[], None] | None = output_done  # until it is called
+        self._queue: deque[_Item] = deque()
         self._pending = 0  # bytes in the queue
+        self._progress: Progress | None = None  # the latest of a copy, while the queue has a place for it
         self._mute = False  # a hook has raised for this target: no more events but ev_end
-        self._read_all = False
         self._told = 0  # how many of its nodes have heard ev_end
         self._results: Sequence[NodeResult] | None = None
         self._splitters: dict[str, LineSplitter] = {}
         self._source: Source | None = None
         self._source_paused = False
-        self._wake = asyncio.Event()
+        self._waiter: asyncio.Future[None] | None = None  # of its coroutine, for something new
         self._until = 0.0  # when others must have a turn
 
     # -- the worker's side ------------------------------------------------------------------
@@ -119,15 +123,15 @@ class Pump:
         """The command runs; its output can be paused through ``source``."""
         self._source = source
         self._queue.append(None)
-        self._wake.set()
+        self._wake()
 
     def data(self, stream: str, chunk: bytes) -> None:
         """Output that somebody wants as lines."""
-        if self._mute or self._read_all or not self.listener.hooks.wants_output:
+        if self._mute or self._output_done is None or not self.listener.hooks.wants_output:
             return
         self._queue.append((stream, chunk))
         self._pending += len(chunk)
-        self._wake.set()
+        self._wake()
         if self._pending > HIGH_WATER and not self._source_paused and self._source is not None:
             self._source_paused = True
             self.listener.paused += 1
@@ -136,22 +140,40 @@ class Pump:
     def written(self, written: Written) -> None:
         """Input was taken, or was not."""
         hooks = self.listener.hooks
-        if not self._mute and not self._read_all and (hooks.written if written.taken else hooks.unwritten):
+        if (
+            not self._mute
+            and self._output_done is not None
+            and (hooks.written if written.taken else hooks.unwritten)
+        ):
             self._queue.append(written)
-            self._wake.set()
+            self._wake()
+
+    def progress(self, progress: Progress) -> None:
+        """A copy goes on. Only the latest waits, where the first that nobody has heard of stood."""
+        if self._mute or self._output_done is None or self.listener.hooks.progress is None:
+            return
+        if self._progress is None:
+            self._queue.append("progress")
+            self._wake()
+        self._progress = progress
 
     def end(self, results: Sequence[NodeResult]) -> None:
         """The target is over, one result for each of its nodes."""
         self._source = None
         self._results = results
-        self._wake.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     # -- the handler's side -----------------------------------------------------------------
 
     async def run(self) -> None:
         """Deliver all but ``ev_end``, until the target is over."""
         while self._results is None or self._queue:
-            await self._work_off()
+            if self._queue:
+                await self._work_off()
             await self._more()
         if self.listener.gate.closed:
             await self.listener.gate.passed()
@@ -207,15 +229,15 @@ class Pump:
     async def _more(self) -> None:
         """Wait for the worker's side to have something new."""
         if self._results is None:
-            self._wake.clear()
-            await self._wake.wait()
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
 
     def _all_read(self) -> None:
         """No output waits any more, and none is wanted: say so, once."""
-        if not self._read_all:
-            self._read_all = True
+        output_done, self._output_done = self._output_done, None
+        if output_done is not None:
             self._drop()
-            self._output_done()
+            output_done()
 
     def _drop(self) -> None:
         self._queue.clear()
@@ -228,7 +250,7 @@ class Pump:
     def _worker(self) -> Worker:
         return self.listener.worker
 
-    async def _deliver(self, item: tuple[str, bytes] | Written | None) -> None:
+    async def _deliver(self, item: _Item) -> None:
         if item is None:
             await self.listener.start()
             pickup = self.listener.hooks.pickup
@@ -238,6 +260,9 @@ class Pump:
             return
         if isinstance(item, Written):
             await self._tell_written(item)
+            return
+        if item == "progress":
+            await self._tell_progress()
             return
         stream, chunk = item
         splitter = self._splitters.get(stream)
@@ -256,6 +281,13 @@ class Pump:
         if hook is not None:
             for node in self._nodes:
                 await self._call(event, node, hook, self._worker, node, written.stream, written.size)
+
+    async def _tell_progress(self) -> None:
+        progress, self._progress = self._progress, None
+        hook = self.listener.hooks.progress
+        if hook is not None and progress is not None:
+            for node in self._nodes:
+                await self._call("ev_progress", node, hook, self._worker, node, progress)
 
     async def _lines(self, stream: str, lines: list[bytes]) -> None:
         if not lines or self._mute:

@@ -111,7 +111,8 @@ class Records(Getters):
 
     def __init__(self, out: MsgTree, err: MsgTree) -> None:
         self._records: list[Record] = []
-        self._by_node: dict[str, list[Record]] = {}
+        self._indexed: dict[str, list[Record]] = {}
+        self._left = 0  # the first record that is not in the index
         self._out = out
         self._err = err
 
@@ -123,9 +124,16 @@ class Records(Getters):
         return self
 
     def _add(self, records: Iterable[Record]) -> None:
-        for record in records:
-            self._records.append(record)
-            self._by_node.setdefault(record.node, []).append(record)
+        self._records += records
+
+    @property
+    def _by_node(self) -> dict[str, list[Record]]:
+        """The records of each node: brought up to date when it is asked for, which few runs do."""
+        for place in range(self._left, len(self._records)):
+            record = self._records[place]
+            self._indexed.setdefault(record.node, []).append(record)
+        self._left = len(self._records)
+        return self._indexed
 
     # -- how the getters see it -------------------------------------------------------------
 

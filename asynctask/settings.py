@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypedDict
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from asynctask.workers.base import DEFAULT_GRACE, Stdin, Worker
 
 if TYPE_CHECKING:
     from asynctask.nodes import NodeSet
     from asynctask.ssh.options import SSHOptions
+    from asynctask.workers.arguments import Args
 
-__all__ = ("DEFAULTS", "LOCAL", "ShellSettings", "WorkerSettings")
+__all__ = ("DEFAULTS", "LOCAL", "CopySettings", "Nodes", "PathLike", "ShellSettings", "WorkerSettings")
+
+#: What ``nodes=`` takes: a node set (``"web[1-9]"``, ``"@db"``), a ``NodeSet``, or an iterable of them.
+Nodes: TypeAlias = "str | NodeSet | Iterable[str]"
+#: The name of a file.
+PathLike: TypeAlias = str | os.PathLike[str]
 
 #: How many nodes run at once unless told otherwise; ClusterShell's figure.
 DEFAULT_FANOUT = 64
@@ -33,13 +40,13 @@ LOCAL = _Local.LOCAL
 
 
 class WorkerSettings(TypedDict, total=False):
-    """What a task sets for all its workers and a worker may set for itself.
+    """What a task sets for all its workers, commands and copies alike, and a worker may set for itself.
 
     Keys:
         worker: ``"ssh"``, ``"exec"`` or a subclass of :class:`~asynctask.Worker`. Default: ``"ssh"``
-            where nodes are named.
+            where nodes are named. Files are copied by the worker that goes with it.
         handler: hears the events; see :class:`~asynctask.EventHandler`. A list or tuple if several do.
-        timeout: seconds for the command on each node, counted from its start there.
+        timeout: seconds for the command or copy on each node, counted from its start there.
             Default: no limit.
         connect_timeout: seconds to connect and log in, counted from the node's turn.
             Default: 10.
@@ -72,15 +79,40 @@ class ShellSettings(WorkerSettings, total=False):
         stdin: what the command reads: bytes, an async iterable of bytes, or a function that makes
             one of these for a node; true: what ``worker.write()`` brings. Default: nothing; it finds the
             end at once.
+        env: environment variables for the command, besides those that it has on each node anyway: text,
+            by names of letters, digits and ``_``. Default: the task's, which has none.
+        args: what differs from node to node: a mapping from node to :class:`~asynctask.NodeArgs`, or a
+            function that tells it for a node when its turn comes. A plain mapping of text in place of
+            ``NodeArgs`` is what ``%{name}`` stands for in the command.
         autoclose: the worker does not keep the run going: when all else is over, what is left of it is
             aborted. Default: no.
         options: more keywords for the worker's class.
     """
 
-    nodes: str | NodeSet | Iterable[str]
+    nodes: Nodes
     key: str
     fanout: int | None
     stdin: Stdin
+    env: Mapping[str, str] | None
+    args: Args | None
+    autoclose: bool
+    options: dict[str, Any]
+
+
+class CopySettings(WorkerSettings, total=False):
+    """What a single copy can be given besides.
+
+    Keys:
+        fanout: how many of its nodes copy at once. Default: they share the task's.
+        preserve: keep permissions and times. Default: no.
+        skip_identical: leave out files that are there already, of the same size and time. Default: no.
+        autoclose: the copy does not keep the run going. Default: no.
+        options: more keywords for the class that copies.
+    """
+
+    fanout: int | None
+    preserve: bool
+    skip_identical: bool
     autoclose: bool
     options: dict[str, Any]
 

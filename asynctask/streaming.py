@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from types import TracebackType
-from typing import Self, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Self, TypeAlias, Unpack
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -17,6 +17,9 @@ from asynctask.results import Result
 from asynctask.settings import ShellSettings
 from asynctask.task import Task
 from asynctask.workers.base import Worker, check_seconds
+
+if TYPE_CHECKING:
+    from asynctask.ssh.pool import ConnectionPool
 
 __all__ = ("Line", "OutputStream", "stream")
 
@@ -85,9 +88,12 @@ class OutputStream(AsyncIterator[Line]):
     the block earlier stops the nodes. Cancelling ``__anext__`` loses no line.
     """
 
-    def __init__(self, command: str, deadline: float | None, settings: ShellSettings) -> None:
+    def __init__(
+        self, command: str, deadline: float | None, pool: ConnectionPool | None, settings: ShellSettings
+    ) -> None:
         check_seconds("deadline", deadline)
-        self._task = Task(gather=False)
+        self._task = Task(gather=False, pool=pool)
+        self._task._once = True
         self._deadline = deadline
         self._feed = _Feed()
         self._lines: Iterator[Line] = iter(())
@@ -143,6 +149,7 @@ def stream(
     command: str,
     *,
     deadline: float | None = None,
+    pool: ConnectionPool | None = None,
     **settings: Unpack[ShellSettings],
 ) -> OutputStream:
     """Run a command and iterate over what the nodes print, line by line, as it comes.
@@ -161,4 +168,4 @@ def stream(
     Raises:
         UsageError: something in it can never work; nothing was run.
     """
-    return OutputStream(command, deadline, settings)
+    return OutputStream(command, deadline, pool, settings)

@@ -10,7 +10,7 @@ from time import monotonic
 import anyio
 
 from asynctask.calling import Gate
-from asynctask.events import Hooks
+from asynctask.events import Hooks, Progress
 from asynctask.outcome import Ended, NodeResult, Outcome, Times
 from asynctask.pump import Listener, Pump, Written
 from asynctask.results import Result
@@ -190,6 +190,10 @@ class Target:
         for pump in self.pumps:
             pump.written(Written(stream, size, taken=False))
 
+    def progress(self, progress: Progress) -> None:
+        for pump in self.pumps:
+            pump.progress(progress)
+
     # -- its source, which may be paused for several reasons ----------------------------------------
 
     def pause_reading(self) -> None:
@@ -218,13 +222,16 @@ class Target:
             self.expiry.cancel()
         if ended.outcome is Outcome.TIMED_OUT:
             self.job.timed_out = True
-        source = self.job.worker._input
-        if source is not None:
-            source.over(self.nodes[0])
+        worker = self.job.worker
+        if worker._input is not None:
+            worker._input.over(self.nodes[0])
+        if worker._arguments is not None:
+            worker._arguments.forget(self.nodes[0])
         times = self._times()
+        results = []
         for record in self.records:
             assert record.result is None, f"{record.node} has ended before"
-            record.result = NodeResult(
+            result = record.result = NodeResult(
                 node=record.node,
                 outcome=ended.outcome,
                 rc=ended.rc,
@@ -235,7 +242,8 @@ class Target:
                 out=self.result._out_message(record),
                 err=self.result._err_message(record),
             )
-        return self.results()
+            results.append(result)
+        return results
 
     def results(self) -> list[NodeResult]:
         """The results of its nodes, once it is recorded."""

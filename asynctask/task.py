@@ -1,34 +1,40 @@
-"""The task: what users touch. Scheduling, results and settings have modules of their own."""
+"""The task: what users touch. What it takes in, scheduling and results have modules of their own."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from asynctask.background import Background
-from asynctask.errors import HandlerErrors, TaskStateError, TaskTimeoutError, UsageError
+from asynctask.errors import HandlerErrors, TaskStateError, TaskTimeoutError
+from asynctask.intake import Intake
 from asynctask.iteration import AsCompleted, TaskEvents
-from asynctask.nodes import expand
+from asynctask.making import share_pool
 from asynctask.outcome import NodeResult, Outcome
-from asynctask.parameters import Parameters
-from asynctask.port import Port
 from asynctask.results import Getters, Result
 from asynctask.scheduling import Run, RunStatistics
-from asynctask.settings import DEFAULT_FANOUT, DEFAULTS, LOCAL, ShellSettings, WorkerSettings
-from asynctask.states import Life, TaskState
-from asynctask.timer import Timer
+from asynctask.settings import (
+    DEFAULT_FANOUT,
+    CopySettings,
+    Nodes,
+    PathLike,
+    ShellSettings,
+    WorkerSettings,
+)
+from asynctask.states import TaskState
 from asynctask.waiting import wait_out
-from asynctask.workers.base import DEFAULT_GRACE, Worker, check_fanout, check_seconds
-from asynctask.workers.registry import worker_class
+from asynctask.workers.base import check_seconds
 from asynctask.workers.resources import Resources
 
-__all__ = ("Task", "run")
+if TYPE_CHECKING:
+    from asynctask.ssh.pool import ConnectionPool
+
+__all__ = ("Task", "copy", "rcopy", "run")
 
 
-class Task(Getters):
+class Task(Intake, Getters):
     """A set of workers that run together, and their results.
 
     ::
@@ -42,159 +48,32 @@ class Task(Getters):
 
     Args:
         fanout: how many nodes run at once, 1 or more; may be changed while running.
+        pool: whose connections to use, for several tasks that share them; the task does not close it.
+            By default it has connections of its own.
+        env: environment variables for all commands that say no others.
         **settings: defaults for the workers; see :class:`~asynctask.settings.WorkerSettings`.
     """
 
-    def __init__(self, *, fanout: int = DEFAULT_FANOUT, **settings: Unpack[WorkerSettings]) -> None:
-        check_fanout(fanout)
-        unknown = settings.keys() - WorkerSettings.__annotations__.keys()
-        if unknown:
-            raise TypeError(f"unknown settings for a task: {', '.join(sorted(unknown))}")
-        check_seconds("timeout", settings.get("timeout"))
-        check_seconds("connect_timeout", settings.get("connect_timeout"))
-        check_seconds("grace", settings.get("grace", DEFAULT_GRACE), bounded=True)
-        self._settings: dict[str, Any] = {**DEFAULTS, **settings}
-        self._fanout = fanout
-        self._life = Life()
-        self._shown_as: object = self  # what print_debug is called with
+    def __init__(
+        self,
+        *,
+        fanout: int = DEFAULT_FANOUT,
+        pool: ConnectionPool | None = None,
+        env: Mapping[str, str] | None = None,
+        **settings: Unpack[WorkerSettings],
+    ) -> None:
+        super().__init__(fanout, env, settings)
         self._entered = False
-        self._parameters = Parameters(self._settings, lambda: self._fanout, self._set_fanout)
+        self._once = False  # whether it runs no second time
         self._idle = asyncio.Event()
         self._idle.set()
         self._resources = Resources()
-        self._prepared: Run | None = None
-        self._running: Run | None = None
+        if pool is not None:
+            share_pool(self._resources, pool)
         self._latest = Result()
-        self._ports: dict[Port, None] = {}  # those that have a handler
         self._on_ends: list[Callable[[Sequence[NodeResult]], None]] = []
         self._watchers: list[TaskEvents] = []
         self._background: Background | None = None
-
-    # -- what to run --------------------------------------------------------------------------
-
-    def shell(self, command: str, **settings: Unpack[ShellSettings]) -> Worker:
-        """Schedule a command: on nodes, or once on this machine if none are named.
-
-        While the task runs, also from a handler, it starts as soon as the fanout allows.
-
-        Args:
-            command: for the shell of each node.
-            **settings: see :class:`~asynctask.settings.ShellSettings`; what is left out is taken from
-                the task.
-
-        Raises:
-            UsageError: something in it can never work: an empty or unparsable node set, an unknown
-                group, worker, or placeholder, a timeout that is no time.
-            TaskStateError: the task is stopping or closed.
-        """
-        return self.schedule(self._make_worker(command, dict(settings)))
-
-    def schedule(self, worker: Worker) -> Worker:
-        """Schedule a worker made by hand. A worker runs once.
-
-        Raises:
-            TaskStateError: the worker has been scheduled before, or the task is stopping or closed.
-        """
-        self._life.check_open("workers")
-        if worker.scheduled:
-            raise TaskStateError(f"{worker!r} has been scheduled before: make a new one")
-        debugging = [_Debug(self._shown_as, self._parameters.print_debug)] if self._parameters.debug else []
-        self._open_run().add(worker, debugging)
-        worker.scheduled = True
-        return worker
-
-    def timer(self, fire: float, handler: object, interval: float = -1, autoclose: bool = False) -> Timer:
-        """Have ``handler.ev_timer(timer)`` called in ``fire`` seconds, and every ``interval`` seconds then.
-
-        It fires while the task runs, and keeps the run going until it has fired its last time. The seconds
-        count from now, on a monotonic clock. At the end of the run it is invalid.
-
-        Args:
-            fire: seconds, 0 or more.
-            handler: an object with ``ev_timer``, plain or async.
-            interval: seconds between firings; -1, or anything up to a millisecond: it fires once.
-            autoclose: it does not keep the run going.
-
-        Raises:
-            UsageError: a time that is no time, or a handler without ``ev_timer``.
-            TaskStateError: the task is stopping or closed.
-        """
-        self._life.check_open("timers")
-        run = self._open_run()
-        timer = Timer(fire, handler, interval, autoclose, now=time.monotonic, changed=run.attachments.changed)
-        run.add_timer(timer)
-        return timer
-
-    def port(self, handler: object = None, autoclose: bool = False) -> Port:
-        """Make a mailbox; how much it holds says ``default("port_qlimit")``.
-
-        With a handler, ``ev_msg(port, msg)`` is awaited for each message while the task runs, and the port
-        keeps the run going until it is closed; it outlives the run. Without, messages are for whoever calls
-        ``await port.msg_recv()``, and the task has no part in it but to close it with its block.
-
-        Args:
-            handler: an object with ``ev_msg``, plain or async.
-            autoclose: it does not keep the run going, and is closed at its end.
-
-        Raises:
-            UsageError: the handler has no ``ev_msg``.
-            TaskStateError: the task is stopping or closed.
-        """
-        self._life.check_open("ports")
-        port = Port(self._parameters.port_qlimit, handler, autoclose)
-        self._ports[port] = None
-        if handler is not None and self._running is not None and self._running.accepting:
-            self._running.add_port(port)
-        return port
-
-    def remove_port(self, port: Port) -> None:
-        """Close a port. Its handler still gets the messages that are in it."""
-        port.close()
-
-    def _open_run(self) -> Run:
-        """The run that takes what is added now."""
-        self._check_loop()
-        run = self._running
-        if run is None or not run.accepting:
-            if self._prepared is None:
-                self._prepared = self._new_run()
-            run = self._prepared
-        return run
-
-    def _make_worker(self, command: str, settings: dict[str, Any]) -> Worker:
-        if not isinstance(command, str):
-            raise UsageError(f"a command is text for a shell, not {type(command).__name__}: {command!r}")
-        if not command.strip():
-            raise UsageError(f"no command to run: {command!r}")
-        unknown = settings.keys() - ShellSettings.__annotations__.keys()
-        if unknown:
-            raise TypeError(f"unknown settings for a command: {', '.join(sorted(unknown))}")
-        nodes = settings.pop("nodes", LOCAL)
-        key = settings.pop("key", None)
-        options: dict[str, Any] = settings.pop("options", {})
-        ssh_given = settings.get("ssh") is not None
-        merged = {"stdin": self._parameters.stdin, **self._settings, **settings}
-        chosen = merged.pop("worker", None)
-        ssh = merged.pop("ssh")
-        if nodes is LOCAL:
-            targets: Sequence[str] = (key or "localhost",)
-            cls = self._parameters.local_worker()
-            if chosen is not None and "worker" in settings:
-                if not issubclass(worker_class(chosen), worker_class("exec")):
-                    raise UsageError(f"worker={chosen!r} needs nodes=")
-                cls = worker_class(chosen)
-            if issubclass(cls, worker_class("exec")):
-                options = {"placeholders": False, **options}
-        else:
-            if key is not None:
-                raise UsageError("key= names the target of a command without nodes=; give one of them")
-            targets = expand(nodes)
-            cls = worker_class(chosen or "ssh")
-        if cls.remote:
-            options = {"ssh": ssh, **options}
-        elif ssh_given:
-            raise UsageError(f"ssh= is of no use to the worker {cls.name!r}")
-        return cls(command, targets, **merged, **options)
 
     # -- running --------------------------------------------------------------------------------
 
@@ -223,6 +102,7 @@ class Task(Getters):
         self._prepared = None
         result = self._latest = run.result
         self._idle.clear()
+        self._resources.once = self._once or not self._entered
         self._take_ports(run)
         try:
             in_time = await run.execute(timeout)
@@ -237,33 +117,11 @@ class Task(Getters):
         self._raise_for(run, result, None if in_time else run.timeout)
         return result
 
-    def _check_loop(self) -> None:
-        """Refuse a call from another thread, or another loop, than that of the run that goes on."""
-        run = self._running
-        if run is None or run.loop is None:
-            return
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            loop = None
-        if loop is not run.loop:
-            raise TaskStateError(
-                "the task runs in another event loop: use loop.call_soon_threadsafe() of that one,"
-                " or asynctask.sync"
-            )
-
     def _new_run(self) -> Run:
         run = Run(lambda: self._fanout, Result(), self._resources, self._on_end, self._on_stop)
         for watcher in self._watchers:
             run.watch(watcher)
         return run
-
-    def _take_ports(self, run: Run) -> None:
-        for port in list(self._ports):
-            if port.closed and not port.statistics().waiting:
-                del self._ports[port]
-            elif port.handler is not None:
-                run.add_port(port)
 
     async def resume(self, timeout: float | None = None) -> Result:
         """Go on with a run that is suspended; on a task that does not run, the same as :meth:`run`.
@@ -386,48 +244,9 @@ class Task(Getters):
         return self._running is not None
 
     @property
-    def fanout(self) -> int:
-        """How many nodes run at once. A change takes effect at once, also while running."""
-        return self._fanout
-
-    @fanout.setter
-    def fanout(self, fanout: int) -> None:
-        self._set_fanout(fanout)
-
-    def _set_fanout(self, fanout: int) -> None:
-        check_fanout(fanout)
-        self._fanout = fanout
-        if self._running is not None:
-            self._running.fill()
-
-    @property
     def result(self) -> Result:
         """The result of the run that is going on, or of the last one."""
         return self._latest
-
-    def default(self, key: str, def_val: Any = None) -> Any:
-        """The value of one of ClusterShell's defaults: what workers are made with. See the library guide."""
-        return self._parameters.default(key, def_val)
-
-    def set_default(self, key: str, value: Any) -> None:
-        """Set a default; it holds for workers and ports made from now on.
-
-        Raises:
-            UsageError: an unknown key that does not begin with ``USER_``, or a value that does not fit.
-        """
-        self._parameters.set_default(key, value)
-
-    def info(self, key: str, def_val: Any = None) -> Any:
-        """The value of one of ClusterShell's infos, or of what the program has put there."""
-        return self._parameters.info(key, def_val)
-
-    def set_info(self, key: str, value: Any) -> None:
-        """Set an info: a fanout takes effect at once, what else has an effect holds for workers from now on.
-
-        Raises:
-            UsageError: a value that does not fit the key.
-        """
-        self._parameters.set_info(key, value)
 
     def active_nodes(self) -> list[str]:
         """The nodes that have begun and have no outcome yet, in the order in which they began."""
@@ -505,24 +324,11 @@ class Task(Getters):
         self._watchers.remove(handler)
 
 
-class _Debug:
-    """Tells what a worker does, line by line, for ``info("debug")``."""
-
-    def __init__(self, task: object, tell: Callable[[Any, str], object]) -> None:
-        self._task = task
-        self._tell = tell
-
-    def ev_pickup(self, worker: Worker, node: str) -> None:
-        self._tell(self._task, f"{worker.name.upper()}: {node}: {worker.command}")
-
-    def ev_read(self, worker: Worker, node: str, sname: str, msg: bytes) -> None:
-        self._tell(self._task, f"LINE {node} {sname}: {msg.decode(errors='replace')}")
-
-
 async def run(
     command: str,
     *,
     deadline: float | None = None,
+    pool: ConnectionPool | None = None,
     **settings: Unpack[ShellSettings],
 ) -> Result:
     """Run a command on nodes, or once on this machine if none are named, and gather what it prints.
@@ -530,6 +336,7 @@ async def run(
     Args:
         command: for the shell of each node.
         deadline: seconds for the whole run; ``timeout=`` is for the command on each node.
+        pool: whose connections to use; see :class:`Task`.
         **settings: see :class:`~asynctask.settings.ShellSettings`.
 
     Raises:
@@ -540,6 +347,61 @@ async def run(
     Cancelling stops all nodes, waits until they are gone, and raises again.
     """
     check_seconds("deadline", deadline)
-    async with Task() as task:
+    async with Task(pool=pool) as task:
+        task._once = True
         task.shell(command, **settings)
+        return await task.run(deadline)
+
+
+async def copy(
+    source: PathLike,
+    dest: PathLike,
+    nodes: Nodes,
+    *,
+    deadline: float | None = None,
+    pool: ConnectionPool | None = None,
+    **settings: Unpack[CopySettings],
+) -> Result:
+    """Copy a file, or a directory with all that is in it, to nodes.
+
+    ::
+
+        await asynctask.copy("app.conf", "/etc/app.conf", nodes="web[1-4]")
+
+    Args:
+        source: what to copy, on this machine.
+        dest: where to, on each node; see :meth:`Task.copy`.
+        nodes: the targets, as for :func:`run`.
+        deadline: seconds for the whole run; ``timeout=`` is for the copy on each node.
+        pool: whose connections to use; see :class:`Task`.
+        **settings: see :class:`~asynctask.settings.CopySettings`.
+
+    Raises:
+        UsageError: something in it can never work; nothing was copied.
+        TaskTimeoutError: the deadline struck; the error carries the result.
+        HandlerErrors: a handler raised; the copies were completed and the error carries their result.
+
+    Cancelling stops all copies, waits until they are gone, and raises again.
+    """
+    check_seconds("deadline", deadline)
+    async with Task(pool=pool) as task:
+        task._once = True
+        task.copy(source, dest, nodes, **settings)
+        return await task.run(deadline)
+
+
+async def rcopy(
+    source: PathLike,
+    dest: PathLike,
+    nodes: Nodes,
+    *,
+    deadline: float | None = None,
+    pool: ConnectionPool | None = None,
+    **settings: Unpack[CopySettings],
+) -> Result:
+    """Copy a file or directory from nodes into a directory; see :meth:`Task.rcopy`, and :func:`copy`."""
+    check_seconds("deadline", deadline)
+    async with Task(pool=pool) as task:
+        task._once = True
+        task.rcopy(source, dest, nodes, **settings)
         return await task.run(deadline)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import anyio
 
-__all__ = ("Grace", "Places", "wait_out")
+__all__ = ("DefaultSeconds", "Grace", "Patience", "Places", "wait_out")
 
 
 async def wait_out(event: asyncio.Event) -> None:
@@ -58,6 +58,59 @@ class Grace:
         self.seconds = 0.0
         for scope in self._scopes:
             scope.deadline = -math.inf
+
+
+class DefaultSeconds(float):
+    """Seconds that nobody has asked for: a configuration may say otherwise."""
+
+    __slots__ = ()
+
+
+class Patience:
+    """Seconds that something in several steps may take, not counting what others keep it waiting for.
+
+    Args:
+        seconds: 0 or more; ``None``: without limit.
+    """
+
+    __slots__ = ("_scope", "given", "left")
+
+    def __init__(self, seconds: float | None) -> None:
+        self.given = self.left = math.inf if seconds is None else seconds
+        """What is left of them before the next step."""
+        self._scope: anyio.CancelScope | None = None
+
+    @contextmanager
+    def running(self, most: float = math.inf) -> Iterator[None]:
+        """A step, which takes ``most`` seconds at most, and no more than are left.
+
+        Raises:
+            TimeoutError: it took longer; what ran inside was cancelled.
+        """
+        given = min(self.left, most)
+        self._scope = None
+        try:
+            with anyio.fail_after(given) as self._scope:
+                yield
+        finally:
+            if self._scope is not None and self.left < math.inf:
+                unused = min(given, max(0.0, self._scope.deadline - anyio.current_time()))
+                self.left = max(0.0, self.left - (given - unused))
+            self._scope = None
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Time that does not count, within a step: somebody is asked for a password."""
+        scope = self._scope
+        if scope is None or scope.deadline == math.inf:
+            yield
+            return
+        left = scope.deadline - anyio.current_time()
+        scope.deadline = math.inf
+        try:
+            yield
+        finally:
+            scope.deadline = anyio.current_time() + left
 
 
 class Places:

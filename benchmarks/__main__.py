@@ -17,9 +17,11 @@ from benchmarks.rows import Results, measure
 ROWS = {
     "P1": "p1_spawn",
     "P2": "p2_ssh",
+    "P3": "p3_kept",
     "P4": "p4_identical",
     "P5": "p5_different",
     "P6": "p6_handler",
+    "P7": "p7_held",
     "P8": "p8_simulated",
     "P9": "p9_startup",
 }

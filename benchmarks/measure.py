@@ -14,9 +14,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_RUN = 300.0
@@ -49,11 +51,15 @@ class Sample:
 
 def run_library(module: str, prepare: str, **params: object) -> Sample:
     """Run `benchmarks.<module>.<prepare>(**params)` in a fresh interpreter, which measures its own work."""
-    argv = [sys.executable, "-m", "benchmarks.runner", module, prepare, json.dumps(params)]
     with tempfile.TemporaryFile() as stdout:
-        _execute(argv, stdout=stdout.fileno())
+        _execute(library_argv(module, prepare, **params), stdout=stdout.fileno())
         stdout.seek(0)
         return Sample(**json.load(stdout))
+
+
+def library_argv(module: str, prepare: str, **params: object) -> list[str]:
+    """Return the command line of `run_library`."""
+    return [sys.executable, "-m", "benchmarks.runner", module, prepare, json.dumps(params)]
 
 
 def run_command(
@@ -71,6 +77,51 @@ def run_command(
         if check is not None:
             check(output)
     return sample
+
+
+def run_held(argv: Sequence[str], held: Callable[[], bool], end: Callable[[], None]) -> Sample:
+    """Run a command line until `held`, read the memory of all its processes, and kill them.
+
+    Before, `end` ends what it holds: later nobody would know whose it was. The sample's `peak` is the whole
+    of their memory, not what is above a base.
+    """
+    with tempfile.TemporaryFile() as stderr:
+        started = perf_counter()
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            cwd=ROOT,
+            env={name: value for name, value in os.environ.items() if name != "SSH_AUTH_SOCK"},
+            start_new_session=True,
+        )
+        try:
+            while not held():
+                if process.poll() is not None:
+                    raise BenchmarkError(f"ended before its time: {_last_line(stderr)}")
+                if perf_counter() - started > LONGEST_RUN:
+                    raise BenchmarkError(f"not ready after {LONGEST_RUN:.0f} s, killed")
+                sleep(0.2)
+            wall = perf_counter() - started
+            memory = sum(_resident(pid) for pid in (process.pid, *descendants(process.pid)))
+        finally:
+            family = [process.pid, *descendants(process.pid)]
+            end()
+            for pid in family:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            process.wait()
+    return Sample(wall, 0, 0, memory)
+
+
+def _resident(pid: int) -> int:
+    """Bytes of memory, of what is shared its part; 0 for a process that has gone."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def expect_lines(count: int) -> Callable[[Path], None]:
@@ -108,10 +159,14 @@ def _execute(
         )
         sample = _wait(process, started)
         if process.returncode != 0:
-            stderr.seek(0)
-            said = stderr.read().decode(errors="replace").strip().splitlines()
-            raise BenchmarkError(f"exit code {process.returncode}: {said[-1] if said else 'no message'}")
+            raise BenchmarkError(f"exit code {process.returncode}: {_last_line(stderr)}")
     return sample
+
+
+def _last_line(stderr: IO[bytes]) -> str:
+    stderr.seek(0)
+    said = stderr.read().decode(errors="replace").strip().splitlines()
+    return said[-1] if said else "no message"
 
 
 def _wait(process: subprocess.Popen[bytes], started: float) -> Sample:
@@ -131,3 +186,20 @@ def _wait(process: subprocess.Popen[bytes], started: float) -> Sample:
         process.wait()
     ticks = [int(value) for value in stat[_STAT_UTIME : _STAT_UTIME + 4]]
     return Sample(wall, (ticks[0] + ticks[1]) / _TICK, (ticks[2] + ticks[3]) / _TICK)
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the children of a process, theirs, and so on."""
+    found = []
+    for task in _entries(Path(f"/proc/{pid}/task")):
+        with suppress(OSError):
+            children = [int(child) for child in (task / "children").read_text(encoding="ascii").split()]
+            found += children + [grandchild for child in children for grandchild in descendants(child)]
+    return found
+
+
+def _entries(directory: Path) -> list[Path]:
+    try:
+        return list(directory.iterdir())
+    except OSError:
+        return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.runner import Prepared, load_ours, on_loop, require
+from benchmarks.runner import Pause, Prepared, Warm, load_ours, on_loop, require
 
 
 def gather(
@@ -40,6 +40,27 @@ def gather(
         return {"nodes": keys, "lines": keys * lines, "bytes": size}
 
     return on_loop(loop, main), check
+
+
+def again(loop: str, command: str, nodes: Any, fanout: int, ssh_config: str) -> Prepared:
+    """Run a command over the connections that the same command before has left."""
+    asynctask = load_ours()
+
+    async def main(pause: Pause) -> None:
+        async with asynctask.Task(fanout=fanout, ssh=asynctask.SSHOptions(config=ssh_config)) as task:
+            for _ in range(2):
+                task.shell(command, nodes=nodes)
+                result = await task.run()
+                await pause([result[node].stdout for node in nodes])
+
+    def check(outputs: list[bytes]) -> dict[str, float]:
+        warm.close()
+        require(len([output for output in outputs if output.strip()]) == len(nodes), "output lost")
+        return {"nodes": len(outputs)}
+
+    warm = Warm(loop, main)
+    require(all(warm()), "the first command did not work")
+    return warm, check
 
 
 def handle(loop: str, style: str, command: str, nodes: str, fanout: int, count: int, lines: int) -> Prepared:

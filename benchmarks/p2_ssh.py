@@ -113,13 +113,14 @@ def _row(addresses: list[str], server: sshd.Server | None, no_server: str) -> Ro
             "Client CPU is that of the program and of the processes it starts; the server shares the cores.",
             "Every client uses the same key; all check the host key but parallel-ssh, which cannot.",
             WHY_NOT_LESS,
-            f"Account on the server: {_whose(server)}",
+            f"Account on the server: {whose(server)}",
         ],
         settle=server.settle if server else lambda: None,
     )
 
 
-def _whose(server: sshd.Server | None) -> str:
+def whose(server: sshd.Server | None) -> str:
+    """Say which account the commands run as."""
     if server is None:
         return "none, there is no server."
     if server.user == sshd.ACCOUNT:

@@ -28,8 +28,8 @@ apt-get install openssh-server pdsh               # the peers from Debian, and t
 python -m benchmarks --write docs/benchmarks.md   # all rows; `python -m benchmarks P1 P4` runs two
 ```
 
-`nox -s bench` does the same. As root, P2 makes an account `asynctask-bench` for its server and deletes it
-again; otherwise it uses the current user. What is not installed is named in the tables.
+`nox -s bench` does the same. As root, P2, P3 and P7 make an account `asynctask-bench` for their server and
+delete it again; otherwise they use the current user. What is not installed is named in the tables.
 """
 
 

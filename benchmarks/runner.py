@@ -30,6 +30,49 @@ def on_loop(loop: str, main: Callable[[], Coroutine[Any, Any, Any]]) -> Callable
     return lambda: run(main())
 
 
+Pause = Callable[[Any], Coroutine[Any, Any, None]]
+
+
+class Warm:
+    """Work that goes on where a warm-up has stopped, on the same loop; `main` awaits `pause` in between.
+
+    The loop stands still from one pause to the next call. What is given to `pause` is what the call returns.
+    """
+
+    def __init__(self, loop: str, main: Callable[[Pause], Coroutine[Any, Any, None]]) -> None:
+        factory = None if loop == "stock" else importlib.import_module("uvloop").new_event_loop
+        self._runner = asyncio.Runner(loop_factory=factory)
+        self._main = main
+        self._going: asyncio.Task[None] | None = None
+        self._values: asyncio.Queue[Any] = asyncio.Queue()
+        self._go_on = asyncio.Event()
+
+    def __call__(self) -> Any:
+        """Go on to the next pause and return what it was given; `None` at the end."""
+        return self._runner.run(self._until_pause())
+
+    def close(self) -> None:
+        """Let it come to its end, and close the loop."""
+        self()
+        self._runner.close()
+
+    async def _until_pause(self) -> Any:
+        if self._going is None:
+            self._going = asyncio.create_task(self._main(self._pause))
+        self._go_on.set()
+        value = asyncio.create_task(self._values.get())
+        await asyncio.wait([value, self._going], return_when=asyncio.FIRST_COMPLETED)
+        if value.done():
+            return value.result()
+        value.cancel()
+        return self._going.result()
+
+    async def _pause(self, value: Any = None) -> None:
+        self._go_on.clear()
+        self._values.put_nowait(value)
+        await self._go_on.wait()
+
+
 def load_ours() -> Any:
     """Import asynctask with the modules that it would load at first use, as a long-lived program has them."""
     package = importlib.import_module("asynctask")

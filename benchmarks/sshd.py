@@ -16,11 +16,11 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measure import BenchmarkError
+from benchmarks.measure import BenchmarkError, descendants
 
 ACCOUNT = "asynctask-bench"
 _MARK = "asynctask benchmark"
@@ -68,7 +68,15 @@ class Server:
 
     def settle(self) -> None:
         """Wait until the sessions of the last run have ended, so that they do not burden the next one."""
-        _until(lambda: not _descendants(self.pid), "sshd still has sessions")
+        _until(lambda: not descendants(self.pid), "sshd still has sessions")
+
+    def running(self, program: str) -> int:
+        """How many processes of a program the sessions run at the moment."""
+        return sum(_name(pid) == program for pid in descendants(self.pid))
+
+    def end_sessions(self) -> None:
+        """Kill all sessions and what they run."""
+        _kill(descendants(self.pid))
 
 
 def missing() -> str:
@@ -136,14 +144,32 @@ def _spawn(directory: Path, port: int, user: str) -> int:
 
 def _end(pid: int) -> None:
     """End the listener and every session: each has left the listener's process group, so one by one."""
-    family = [pid, *_descendants(pid)]
-    for member in family:
-        try:
-            os.kill(member, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+    family = [pid, *descendants(pid)]
+    _kill(family)
     os.waitpid(pid, 0)
     _until(lambda: not any(_runs(member) for member in family), "sshd does not end")
+
+
+def _kill(pids: Sequence[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _processes_of(user: str) -> list[int]:
+    number, found = pwd.getpwnam(user).pw_uid, []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if entry.stat().st_uid == number:
+                found.append(int(entry.name))
+    return found
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
 
 
 def _runs(pid: int) -> bool:
@@ -164,6 +190,8 @@ def _account() -> Iterator[str]:
     try:
         yield ACCOUNT
     finally:
+        _kill(_processes_of(ACCOUNT))  # userdel wants it so
+        _until(lambda: not any(map(_runs, _processes_of(ACCOUNT))), f"processes of {ACCOUNT} do not end")
         _call("userdel", "--remove", ACCOUNT)
 
 
@@ -176,15 +204,6 @@ def _add_account() -> None:
         return
     if there.pw_gecos != _MARK:
         raise BenchmarkError(f"the account {ACCOUNT} exists and was not made by the benchmarks")
-
-
-def _descendants(pid: int) -> list[int]:
-    try:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
-    except OSError:
-        return []
-    children = [int(child) for child in text.split()]
-    return children + [grandchild for child in children for grandchild in _descendants(child)]
 
 
 def _listening(port: int) -> bool:

@@ -9,15 +9,20 @@ import pytest
 
 from tests.sshd import HOW_TO_GET, OpenSSHServer, find_sshd
 
-__all__ = ("sshd",)
+__all__ = ("need_sshd", "sshd")
+
+
+def need_sshd() -> None:
+    """Without sshd, tests are skipped; in CI they fail."""
+    if find_sshd() is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(HOW_TO_GET)
+        pytest.skip(HOW_TO_GET)
 
 
 @pytest.fixture(scope="session")
 def sshd() -> Iterator[OpenSSHServer]:
     """One real sshd for all tests of the run; without it they are skipped, in CI they fail."""
-    if find_sshd() is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(HOW_TO_GET)
-        pytest.skip(HOW_TO_GET)
+    need_sshd()
     with OpenSSHServer() as server:
         yield server

@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest_asyncio
 
@@ -20,7 +21,7 @@ PATIENCE = 20.0  # seconds; a test that needs them has failed
 class Running:
     """A process and what it has written so far."""
 
-    def __init__(self, spawner: Spawner, argv: tuple[str, ...], **options: bool) -> None:
+    def __init__(self, spawner: Spawner, argv: tuple[str, ...], **options: Any) -> None:
         self.output = {"stdout": bytearray(), "stderr": bytearray()}
         self.chunks = 0
         self.heard = asyncio.Event()

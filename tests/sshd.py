@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import getpass
 import os
 import select
@@ -11,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +20,14 @@ from types import TracebackType
 from asynctask.testing.clientfiles import ClientFiles, Endpoint, generate_key, write_client_files
 from asynctask.testing.loopback import bind
 
-__all__ = ("HOW_TO_GET", "OpenSSHServer", "find_sshd")
+__all__ = ("HOW_TO_GET", "OpenSSHServer", "find_sshd", "kill_and_wait", "runs")
 
 HOW_TO_GET = "no sshd here, get it with: apt-get install openssh-server"
 
 SYSTEM_DIRECTORIES = ("/usr/sbin", "/usr/local/sbin")
 _ADDRESSES = tuple(f"127.0.0.{number}" for number in range(1, 9))
 _ATTEMPTS = 5
+_LOG_ROOM = 1 << 20  # bytes that sshd may write between two looks, where the system grants them
 _TIMEOUT = 10.0  # seconds, for the start and for the end
 _PROC = Path("/proc")
 # The login user's own start-up files are not read (HOME), and every process of a session can be told
@@ -58,8 +60,13 @@ def find_sshd() -> str | None:
 class OpenSSHServer:
     """A real sshd that runs as this user, from ``with`` until it is left.
 
-    It listens on 127.0.0.1 to 127.0.0.8 and one port, each address is a node: ``n1`` to ``n8``.
+    By default it listens on 127.0.0.1 to 127.0.0.8 and one port, each address is a node: ``n1`` to ``n8``.
     Where only 127.0.0.1 is local, all nodes are that address.
+
+    Args:
+        hosts: other nodes and their addresses.
+        listen: where to listen, if not on just these addresses.
+        settings: lines for ``sshd_config``, in place of those with the same keywords.
 
     Attributes:
         nodes: the names of the nodes.
@@ -74,15 +81,25 @@ class OpenSSHServer:
         RuntimeError: it does not start within 10 seconds; its log is in the message.
     """
 
-    nodes = tuple(f"n{number}" for number in range(1, 9))
+    nodes: tuple[str, ...] = tuple(f"n{number}" for number in range(1, 9))
     files: ClientFiles
     home: Path
     port: int
     pid: int
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        hosts: Mapping[str, str] | None = None,
+        *,
+        listen: Sequence[str] | None = None,
+        settings: str = "",
+    ) -> None:
         self.user = getpass.getuser()
-        self._addresses = _local_addresses()
+        if hosts is not None:
+            self.nodes = tuple(hosts)
+        self._addresses = _local_addresses() if hosts is None else tuple(hosts.values())
+        self._listen = self._addresses if listen is None else listen
+        self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self._directory: Path | None = None
         self._log = b""
@@ -113,9 +130,22 @@ class OpenSSHServer:
 
     @property
     def log(self) -> str:
-        """What sshd wrote so far, at most about 64 KiB between two looks."""
+        """What sshd wrote so far; what did not fit into its pipe between two looks is missing."""
         self._read_log()
         return self._log.decode(errors="replace")
+
+    def logins(self) -> int:
+        """How many logins there were so far."""
+        return self.log.count("Accepted publickey for ")
+
+    def sessions(self) -> set[int]:
+        """The processes of the connections that there are, and what they started."""
+        return _descendants(self.pid)
+
+    def end_sessions(self) -> None:
+        """Break all connections from this side, and wait until they are gone."""
+        for pid in self.sessions():
+            kill_and_wait(pid)
 
     # -- start ------------------------------------------------------------------------------
 
@@ -138,9 +168,10 @@ class OpenSSHServer:
 
     def _write_config(self, sshd: str, directory: Path) -> Path:
         config = directory / "sshd_config"
-        listen = "\n".join(f"ListenAddress {address}" for address in self._addresses)
+        listen = "\n".join(f"ListenAddress {address}" for address in self._listen)
         pam = "yes" if account_is_locked(self.user) else "no"
-        text = CONFIG.format(listen=listen, port=self.port, directory=directory, pam=pam)
+        default = CONFIG.format(listen=listen, port=self.port, directory=directory, pam=pam)
+        text = self._settings + _without(default, self._settings)
         config.write_text(text + _SINCE_9_8)
         check = subprocess.run([sshd, "-t", "-f", str(config)], capture_output=True, check=False)
         if check.returncode != 0:
@@ -154,6 +185,8 @@ class OpenSSHServer:
         self._log_end, log = os.pipe()
         os.set_blocking(self._log_end, False)
         os.set_blocking(log, False)  # nobody reads all the time: a full pipe must lose lines, not stop sshd
+        with suppress(OSError):
+            fcntl.fcntl(log, fcntl.F_SETPIPE_SZ, _LOG_ROOM)
         try:
             self._process = subprocess.Popen(
                 [*_leash(), sshd, "-D", "-e", "-f", str(config)],
@@ -167,7 +200,7 @@ class OpenSSHServer:
             os.close(log)
         self.pid = self._process.pid
         deadline = time.monotonic() + _TIMEOUT
-        while self.log.count("Server listening on ") < len(self._addresses):
+        while self.log.count("Server listening on ") < len(self._listen):
             ready, _, _ = select.select([self._log_end], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
                 raise RuntimeError(f"sshd does not listen after {_TIMEOUT:g} s:\n{self.log}")
@@ -212,13 +245,19 @@ class OpenSSHServer:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"processes of sshd do not end: {left}")
             for pid in left:
-                _kill_and_wait(pid)
+                kill_and_wait(pid)
 
     def _close_log(self) -> None:
         if self._log_end is not None:
             self._read_log()
             os.close(self._log_end)
             self._log_end = None
+
+
+def _without(config: str, settings: str) -> str:
+    """What of a configuration is left: of two lines, the first counts, but of some keywords the last."""
+    told = {line.split()[0] for line in settings.splitlines()}
+    return "".join(line for line in config.splitlines(keepends=True) if line.split()[0] not in told)
 
 
 def _local_addresses() -> Sequence[str]:
@@ -286,7 +325,8 @@ def runs(pid: int) -> bool:
         return False
 
 
-def _kill_and_wait(pid: int) -> None:
+def kill_and_wait(pid: int) -> None:
+    """End a process that need not be our child, with no more ado."""
     try:
         fd = os.pidfd_open(pid)
     except ProcessLookupError:

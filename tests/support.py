@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 from asynctask.errors import NodeError
-from asynctask.events import EventHandler
+from asynctask.events import EventHandler, Progress
 from asynctask.outcome import Ended, NodeResult, Outcome, Times
 from asynctask.results import Result
 from asynctask.workers.base import Sink, Worker
@@ -164,6 +164,9 @@ class FakeSink:
 
     def unwritten(self, stream: str, size: int) -> None:
         self.told.append(f"{stream} left {size}")
+
+    def progress(self, progress: Progress) -> None:
+        self.told.append(f"{progress.path} {progress.done} of {progress.total}")
 
 
 class FakeSource:

@@ -64,7 +64,9 @@ def test_close_alone_is_no_event_of_a_node() -> None:
     assert (hooks.wants_output, hooks.wants_node_events) == (False, False)
 
 
-@pytest.mark.parametrize("name", ["start", "pickup", "read", "hup", "end"])
+@pytest.mark.parametrize(
+    "name", ["start", "pickup", "read", "written", "unwritten", "progress", "hup", "end"]
+)
 def test_what_is_delivered_a_node(name: str) -> None:
     """Each other event needs a delivery, and only ev_read needs lines."""
     hooks = Hooks(SimpleNamespace(**{f"ev_{name}": print}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import string
 import subprocess
 import sys
@@ -296,6 +297,33 @@ def test_the_message_on_a_placeholder_does_not_repeat_the_command() -> None:
         Template("login --password=hunter2 %x")
 
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_template_with_names_of_the_callers_own() -> None:
+    """In braces; their values are words for the shell, and those that do not occur are not needed."""
+    template = Template("%{a}%{a} %{host}%{_b1}", ["a", "_b1", "c"])
+    assert template.names == {"a", "_b1"}
+    assert (template.has_placeholders, template.needs_all) == (True, False)
+    assert template.render("web7", values={"a": "x y", "_b1": ""}) == "'x y''x y' web7''"
+
+
+def test_a_template_with_any_names() -> None:
+    """They are told, so that somebody can ask for their values."""
+    assert Template("%{any} %{h}", None).names == {"any"}
+    assert Template("%{any}", ["any"]).names == {"any"}
+    assert Template("%h").names == set()
+
+
+def test_a_name_of_the_callers_own_needs_its_braces() -> None:
+    """The message says which there are."""
+    with pytest.raises(PlaceholderError, match=r"^unknown placeholder %any .* %rank %% %\{any\} %\{b\}$"):
+        Template("%any", ["b", "any"])
+
+
+@given(st.text())
+def test_a_value_is_one_word_for_the_shell(value: str) -> None:
+    """Whatever is in it."""
+    assert shlex.split(Template("x%{v}y", ["v"]).render("a", values={"v": value})) == [f"x{value}y"]
 
 
 @given(st.text().filter(lambda text: "%" not in text))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from asynctask.calling import Gate
-from asynctask.events import EventHandler, Hooks
+from asynctask.events import EventHandler, Hooks, Progress
 from asynctask.lines import PartialLine
 from asynctask.outcome import Outcome
 from asynctask.pump import HIGH_WATER, LOW_WATER, Listener, Pump
@@ -428,6 +428,68 @@ async def test_a_cancellation_that_a_hook_lets_escape_is_an_error_of_the_hook() 
     assert bench.errors == [
         ("RuntimeError('ev_pickup raised CancelledError by itself')", ["raised in ev_pickup for a"])
     ]
+
+
+async def test_of_the_progress_of_a_copy_only_the_latest_waits() -> None:
+    """However slow the handler is, and whatever else waits; each that is heard comes in its place."""
+    heard: list[tuple[str, Progress]] = []
+    pump: list[Pump] = []
+
+    async def ev_progress(worker: Worker, node: str, progress: Progress) -> None:
+        heard.append((node, progress))
+        if len(heard) == 1:
+            for done in range(10, 1000):
+                pump[0].progress(_progress(done))
+            await asyncio.sleep(0)
+
+    bench = Bench(SimpleNamespace(ev_progress=ev_progress))
+    pump.append(bench.pump)
+    bench.start()
+    bench.pump.progress(_progress(1))
+    bench.pump.progress(_progress(2))
+    assert len(bench.pump._queue) == 2
+    bench.end()
+    await bench.turn()
+    bench.pump.progress(_progress(3))  # too late
+    assert heard == [("a", _progress(2)), ("a", _progress(999))]
+    assert not bench.pump._queue
+
+
+async def test_a_handler_that_hears_no_progress() -> None:
+    """Nothing waits for it."""
+    bench = Bench(Recorder())
+    bench.pump.progress(_progress(1))
+    assert not bench.pump._queue
+
+
+async def test_a_handler_that_raises_hears_no_more_progress() -> None:
+    """Of that target."""
+
+    def ev_progress(worker: Worker, node: str, progress: Progress) -> None:
+        raise ZeroDivisionError
+
+    bench = Bench(SimpleNamespace(ev_progress=ev_progress))
+    bench.start()
+    bench.pump.progress(_progress(1))
+    turn = asyncio.create_task(bench.turn())
+    await turns(3)
+    bench.pump.progress(_progress(2))
+    bench.end()
+    await turn
+    assert bench.errors == [("ZeroDivisionError()", ["raised in ev_progress for a"])]
+
+
+def _progress(done: int) -> Progress:
+    return Progress("file", done, None, 0)
+
+
+async def test_a_pump_that_is_over_holds_nobody() -> None:
+    """Thousands of targets that hold themselves are work for the garbage collector, half of a run's."""
+    bench = Bench(Recorder())
+    bench.start()
+    bench.end()
+    await bench.turn()
+    assert (bench.read, bench.pump._output_done, bench.pump._source) == (1, None, None)
 
 
 async def test_a_cancelled_pump_can_still_wait_for_the_end() -> None:

@@ -10,10 +10,12 @@ from asynctask.settings import (
     DEFAULT_FANOUT,
     DEFAULTS,
     LOCAL,
+    CopySettings,
     ShellSettings,
     WorkerSettings,
 )
 from asynctask.workers.base import DEFAULT_GRACE, Worker
+from asynctask.workers.copy import CopyWorker
 from asynctask.workers.ssh import SSHWorker
 
 
@@ -31,15 +33,16 @@ def test_every_setting_of_a_task_has_a_default() -> None:
 def test_a_command_takes_what_a_task_takes_and_more() -> None:
     """The task's settings are defaults for each of its commands."""
     more = ShellSettings.__annotations__.keys() - WorkerSettings.__annotations__.keys()
-    assert more == {"nodes", "key", "fanout", "stdin", "autoclose", "options"}
+    assert more == {"nodes", "key", "fanout", "stdin", "env", "args", "autoclose", "options"}
     assert WorkerSettings.__annotations__.keys() < ShellSettings.__annotations__.keys()
 
 
 def test_every_setting_is_described() -> None:
     """The documentation is made from the docstrings."""
     assert all(f"{name}: " in str(WorkerSettings.__doc__) for name in WorkerSettings.__annotations__)
-    more = ShellSettings.__annotations__.keys() - WorkerSettings.__annotations__.keys()
-    assert all(f"{name}: " in str(ShellSettings.__doc__) for name in more)
+    for settings in (ShellSettings, CopySettings):
+        more = settings.__annotations__.keys() - WorkerSettings.__annotations__.keys()
+        assert all(f"{name}: " in str(settings.__doc__) for name in more)
 
 
 def test_every_setting_goes_somewhere() -> None:
@@ -47,6 +50,8 @@ def test_every_setting_goes_somewhere() -> None:
     of_workers = inspect.signature(Worker.__init__).parameters | inspect.signature(SSHWorker).parameters
     used_by_the_task = {"worker", "key", "options"}
     assert ShellSettings.__annotations__.keys() - used_by_the_task <= of_workers.keys()
+    of_copies = inspect.signature(Worker.__init__).parameters | inspect.signature(CopyWorker).parameters
+    assert CopySettings.__annotations__.keys() - used_by_the_task <= of_copies.keys()
 
 
 def test_no_nodes_named_is_not_an_empty_set() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
 import shutil
@@ -17,7 +18,7 @@ import pytest
 
 from tests import sshd as module
 from tests.sshd import HOW_TO_GET, OpenSSHServer, find_sshd
-from tests.testing.clients import Finished, run_ssh
+from tests.testing.clients import Finished, run_ssh, until
 
 ROOT = Path(__file__).parent.parent
 USE_OF_THE_FIXTURE = """
@@ -80,6 +81,36 @@ def test_a_stranger_is_refused(sshd: OpenSSHServer) -> None:
     )
     assert done.returncode == 255
     assert b"Permission denied (publickey)" in done.stderr
+
+
+async def test_other_hosts_and_settings() -> None:
+    """A server can have other names and addresses, listen elsewhere, and have other limits."""
+    hosts = {"east": "127.3.0.1", "west": "127.3.0.2"}
+    with OpenSSHServer(hosts, listen=["0.0.0.0"], settings="MaxStartups 1\n") as server:
+        finished = [await _ssh(server, node, "echo $SSH_CONNECTION") for node in server.nodes]
+        assert server.log.count("Server listening on ") == 1
+        address, port = server.address("east")
+        with (
+            socket.create_connection((address, port)) as first,
+            socket.create_connection((address, port)) as second,
+        ):
+            assert first.recv(4) == b"SSH-"
+            assert second.recv(4) != b"SSH-"
+    assert server.nodes == ("east", "west")
+    assert [done.stdout.decode().split()[2:] for done in finished] == [
+        [address, str(server.port)] for address in hosts.values()
+    ]
+
+
+async def test_logins_and_sessions(sshd: OpenSSHServer) -> None:
+    """Logins are counted, and what goes on can be ended from the server's side."""
+    before = sshd.logins()
+    finished = asyncio.create_task(_ssh(sshd, "n1", "echo $$; exec sleep 1000"))
+    await until(lambda: sshd.logins() > before)
+    assert len(sshd.sessions()) >= 1
+    sshd.end_sessions()
+    assert (await finished).code == 255
+    assert (sshd.logins() - before, sshd.sessions()) == (1, set())
 
 
 def test_stop_ends_every_process() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from asynctask.calling import Gate
+from asynctask.events import Progress
 from asynctask.outcome import Ended, Outcome
 from asynctask.pump import Pump
 from asynctask.results import Result
@@ -242,3 +243,27 @@ def test_a_target_that_is_over_reads_no_more_input() -> None:
     assert len(worker._opened_input()._chunks) == 1
     bench.targets[1].record(Ended(Outcome.NEVER_STARTED))
     assert len(worker._opened_input()._chunks) == 0
+
+
+# -- copies, and what differs from node to node -------------------------------------------------------------
+
+
+def test_progress_reaches_every_handler() -> None:
+    """As it is."""
+    bench = Bench()
+    told: list[Progress] = []
+    bench.target.pumps = (SimpleNamespace(progress=told.append), SimpleNamespace(progress=told.append))  # type: ignore[assignment]
+    progress = Progress("file", 1, 2, 0)
+    bench.target.progress(progress)
+    assert told == [progress] * 2
+
+
+def test_what_a_function_has_said_of_a_node_is_forgotten_at_its_end() -> None:
+    """Memory stays bounded, however many nodes there are."""
+    worker = Scripted(greet, ["a"], args=lambda node: {"x": "1"})
+    bench = Bench(worker)
+    assert worker._arguments is not None
+    worker.command_for("a", 0)
+    assert list(worker._arguments._given) == ["a"]
+    bench.target.record(OK)
+    assert worker._arguments._given == {}

@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import inspect
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 import asynctask
 from asynctask.errors import EmptyTargetsError, NodeSetError, TaskStateError, UsageError
-from asynctask.outcome import Outcome
+from asynctask.outcome import Ended, Outcome
+from asynctask.ssh.pool import ConnectionPool
 from asynctask.states import TaskState
-from asynctask.task import Task
+from asynctask.task import Task, copy, rcopy
+from asynctask.workers.base import Sink
 from asynctask.workers.exec import ExecWorker
+from asynctask.workers.resources import Resources
 from asynctask.workers.ssh import SSHWorker
-from tests.support import Recorder, Scripted, for_ever, greet, refused, turns
+from tests.support import OK, Recorder, Scripted, for_ever, greet, refused, turns
 
 # -- what a command becomes ---------------------------------------------------------------------------
 
@@ -115,7 +119,11 @@ SECONDS = "a number of seconds, 0 or more, or None for no limit"
         (UsageError, "grace=inf: a number of seconds, 0 or more", {"grace": math.inf}),
         (UsageError, "fanout=0: how many nodes run at once, 1 or more", {"fanout": 0}),
         (UsageError, "fanout='8': how many nodes run at once, 1 or more", {"fanout": "8"}),
-        (UsageError, "unknown worker 'rsh': choose one of exec, ssh, or give a class", {"worker": "rsh"}),
+        (
+            UsageError,
+            "unknown worker 'rsh': choose one of exec, openssh, ssh, or give a class",
+            {"worker": "rsh"},
+        ),
         (UsageError, "worker=5: a name or a subclass of asynctask.Worker", {"worker": 5}),
         (UsageError, "key= names the target of a command without nodes=; give one of them", {"key": "a"}),
         (UsageError, "ssh= is of no use to the worker 'exec'", {"ssh": asynctask.SSHOptions()}),
@@ -319,10 +327,81 @@ def test_the_repr_says_state_and_fanout() -> None:
 
 
 def test_the_same_keywords_everywhere() -> None:
-    """``run``, ``stream`` and ``Task.shell`` take the same ones."""
+    """``run``, ``stream`` and ``Task.shell`` take the same ones, and so do the copies."""
     for function in (asynctask.run, asynctask.stream):
         own = set(inspect.signature(function).parameters) - {"settings"}
-        assert own == {"command", "deadline"}
+        assert own == {"command", "deadline", "pool"}
+    for copies in (copy, rcopy):
+        own = set(inspect.signature(copies).parameters) - {"settings"}
+        assert own == {"source", "dest", "nodes", "deadline", "pool"}
+
+
+# -- what its workers share -----------------------------------------------------------------------------
+
+
+class _Once(Scripted):
+    """Tells whether anything can come after the run, and whose connections it would use."""
+
+    seen: ClassVar[list[tuple[bool, object]]] = []
+
+    async def run_target(self, nodes: tuple[str, ...], rank: int, sink: Sink, resources: Resources) -> Ended:
+        self.seen.append((resources.once, resources.get(ConnectionPool, ConnectionPool)))
+        return OK
+
+
+class _Named(_Once):
+    """The same for a command."""
+
+    def __init__(self, command: str, nodes: Sequence[str], **settings: Any) -> None:
+        super().__init__(for_ever, nodes, **settings)
+
+
+async def test_nothing_comes_after_a_single_run() -> None:
+    """``run`` and ``stream``, and a task without its block, which cleans up after each run."""
+    _Once.seen.clear()
+    await asynctask.run("x", nodes="a", worker=_Named)
+    async with asynctask.stream("x", nodes="a", worker=_Named) as output:
+        assert [line async for line in output] == []
+    task = Task()
+    task.shell("x", nodes="a", worker=_Named)
+    await task.run()
+    async with task:
+        task.shell("x", nodes="a", worker=_Named)
+        await task.run()
+    assert [once for once, _ in _Once.seen] == [True, True, True, False]
+
+
+async def test_a_pool_that_is_given_is_used_and_left_open() -> None:
+    """By tasks, ``run`` and ``stream`` alike."""
+    _Once.seen.clear()
+    pool = SharedPool()
+    await asynctask.run("x", nodes="a", worker=_Named, pool=pool)
+    async with asynctask.stream("x", nodes="a", worker=_Named, pool=pool) as output:
+        assert [line async for line in output] == []
+    async with Task(pool=pool) as task:
+        task.shell("x", nodes="a", worker=_Named)
+        await task.run()
+    assert [found is pool for _, found in _Once.seen] == [True] * 3
+    assert pool.closed == 0
+
+
+def test_a_pool_that_is_none() -> None:
+    """It is said at the call."""
+    refused(
+        UsageError,
+        "pool=3: an asynctask.ConnectionPool is needed",
+        lambda: Task(pool=3),  # type: ignore[arg-type]
+    )
+
+
+class SharedPool(ConnectionPool):
+    """Counts how often it is closed."""
+
+    closed = 0
+
+    async def aclose(self) -> None:
+        self.closed += 1
+        await super().aclose()
 
 
 # -- another loop ---------------------------------------------------------------------------------------

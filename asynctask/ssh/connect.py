@@ -3,46 +3,72 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from copy import copy
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-import anyio
 import asyncssh
-from asyncssh.logging import SSHLogger
 from asyncssh.public_key import get_default_certificate_algs, get_default_public_key_algs
 
-from asynctask.errors import ConnectionFailedError, SSHConfigError
+from asynctask.errors import ConnectionFailedError, NodeError, SSHConfigError
+from asynctask.processes import Spawner
+from asynctask.ssh.answers import Answers
+from asynctask.ssh.client import Client, Login
 from asynctask.ssh.config import SSHConfig
-from asynctask.ssh.hostkeys import TrustedKeys
-from asynctask.ssh.keys import KeyRing
+from asynctask.ssh.connection import Connection, close_connection
+from asynctask.ssh.hostkeys import KnownHosts, TrustedKeys
+from asynctask.ssh.keys import KeyRing, pairs_for
 from asynctask.ssh.options import SSHOptions
+from asynctask.ssh.proxy import ProxyTransport
+from asynctask.ssh.recording import Recorder
 from asynctask.ssh.resolve import Resolver
 from asynctask.ssh.routes import Route, Router
 from asynctask.ssh.translate import is_no_room, no_room, translate
-from asynctask.ssh.transport import CorkedTransport
+from asynctask.waiting import Patience
 
-__all__ = ("Connector", "close_connection")
+__all__ = ("Connector",)
 
-_asyncssh_log = logging.getLogger("asyncssh")
-
-_MSG_IGNORE = 2  # RFC 4253, section 12
-
-#: Seconds that a connection may take to close.
-CLOSE_TIMEOUT = 1.0
+#: The algorithms by which a kind of key signs, where its name is not the only one.
+_SIGNED_BY = {b"ssh-rsa": (b"rsa-sha2-512", b"rsa-sha2-256", b"ssh-rsa")}
 
 
 class Connector:
-    """Makes connections for a run: one configuration, one set of keys, one agent for all nodes."""
+    """Makes connections: one configuration, one set of keys, one agent for all nodes."""
 
     def __init__(self, options: SSHOptions) -> None:
+        self.answers = Answers(options)
         self._options = options
-        self._keys = KeyRing()
+        self._keys = KeyRing(self.answers)
+        self._recorders: dict[tuple[Path | None, bool], Recorder] = {}
         self._resolver = Resolver()
         self._router: Router | None = None
+        self._spawner = Spawner()
+        self._proxies: set[ProxyTransport] = set()
 
-    async def connect(self, node: str) -> asyncssh.SSHClientConnection:
-        """Connect to a node and log in.
+    async def route(self, node: str) -> Route:
+        """How to get to a node.
+
+        Raises:
+            NodeError: the configuration cannot be followed for it.
+            NoCapacityError: no descriptor is left to read it.
+        """
+        try:
+            return await self._router_for_all().route(node)
+        except SSHConfigError as exc:
+            if isinstance(exc.__cause__, OSError) and is_no_room(exc.__cause__):
+                raise no_room(node) from exc
+            raise ConnectionFailedError(node, str(exc)) from exc
+
+    async def connect(
+        self, route: Route, via: Connection | None = None, patience: Patience | None = None
+    ) -> Connection:
+        """Connect and log in.
+
+        Args:
+            route: where to.
+            via: the connection to the last host on the way, where the route has one.
+            patience: stands still while a person is asked for a password.
 
         Raises:
             NodeError: of the kind that says what went wrong.
@@ -50,39 +76,76 @@ class Connector:
 
         Has no timeout of its own. Cancelling closes what was opened.
         """
+        client = self._client(route, patience)
+        connection = _new_connection(route, client, patience)
+        proxy: ProxyTransport | None = None
         try:
-            route = await self._router_for_all().route(node)
-        except SSHConfigError as exc:
-            if isinstance(exc.__cause__, OSError) and is_no_room(exc.__cause__):
-                raise no_room(node) from exc
-            raise ConnectionFailedError(node, str(exc)) from exc
-        connection = _new_connection(route)
-        try:
-            await self._open(connection, route)
+            if route.proxy is not None:
+                proxy = self._run_proxy(route.proxy, connection)
+            elif via is not None:
+                factory: Any = lambda: connection  # noqa: E731 - a connection is a session of the other, too
+                await via.create_connection(factory, route.host, route.port)
+            else:
+                await self._open_socket(connection, route)
             await connection.ready
+            if client.new_key is not None:
+                recorder = self._recorder(route)
+                await recorder.record(route.node, route.host, route.port, route.alias, client.new_key)
         except BaseException as exc:
             connection.forget_login()
             await close_connection(connection)
-            if isinstance(exc, Exception):  # what a peer sends may break asyncssh in any way
-                raise translate(route, exc, self._keys.locked) from exc
-            raise
+            if not isinstance(exc, Exception) or isinstance(exc, NodeError):
+                raise
+            found = await _found_among_hashed(route, exc)
+            if found is not None:
+                return await self.connect(replace(route, trusted=found), via, patience)
+            # What a peer sends may break asyncssh in any way.
+            said = connection.said or (proxy.said if proxy is not None else "")
+            raise translate(route, exc, client=client, said=said, locked=self._keys.locked) from exc
         return connection
 
-    async def _open(self, connection: _Connection, route: Route) -> None:
+    def _client(self, route: Route, patience: Patience | None) -> Client:
+        recorder = self._recorder(route) if route.policy == "accept-new" else None
+        about = (route.node, route.user, route.host, route.port, route.alias)
+        return Client(Login(*about, self.answers, route.known_hosts, recorder), patience)
+
+    def _recorder(self, route: Route) -> Recorder:
+        place = (route.record_in, route.hashed)
+        if place not in self._recorders:
+            self._recorders[place] = Recorder(route.record_in, hashed=route.hashed)
+        return self._recorders[place]
+
+    async def _open_socket(self, connection: Connection, route: Route) -> None:
         """Connect to the first address of the host that answers."""
         loop = asyncio.get_running_loop()
-        addresses = await self._resolver.addresses(route.host, route.port)
+        addresses = await self._resolver.addresses(route.host, route.port, route.family)
         for number, address in enumerate(addresses, 1):
             try:
-                await loop.create_connection(lambda: connection, address, route.port)
+                await loop.create_connection(lambda: connection, address, route.port, local_addr=route.bind)
             except OSError:
                 if number == len(addresses):
                     raise
             else:
                 return
 
+    def _run_proxy(self, command: str, connection: Connection) -> ProxyTransport:
+        proxy = ProxyTransport(command, connection, self._spawner)
+        self._proxies = {each for each in self._proxies if not each.is_over}
+        self._proxies.add(proxy)
+        connection.connection_made(proxy)
+        return proxy
+
     async def aclose(self) -> None:
-        """Let go of the agent."""
+        """Let go of the agent, of prompts, and of the commands that connections went through."""
+        for proxy in self._proxies:
+            proxy.close()
+        for proxy in self._proxies:
+            await proxy.wait_closed()
+        self._proxies.clear()
+        await self._spawner.aclose()
+        for recorder in self._recorders.values():
+            await recorder.aclose()
+        await self.answers.aclose()
         await self._keys.aclose()
 
     def _router_for_all(self) -> Router:
@@ -92,18 +155,7 @@ class Connector:
         return self._router
 
 
-async def close_connection(connection: asyncssh.SSHClientConnection) -> None:
-    """Close a connection and wait, at most ``CLOSE_TIMEOUT`` and also when cancelled, until it is."""
-    if isinstance(connection, _Connection) and not connection.was_made:
-        return
-    connection.close()
-    with anyio.move_on_after(CLOSE_TIMEOUT, shield=True) as scope:
-        await connection.wait_closed()
-    if scope.cancelled_caught:
-        connection.abort()
-
-
-def _new_connection(route: Route) -> _Connection:
+def _new_connection(route: Route, client: Client, patience: Patience | None) -> Connection:
     options = copy(route.options)  # asyncssh keeps the state of one connection in it
     options.host = options.orig_host = route.host  # a host certificate is for this name, or for the alias
     options.port = route.port
@@ -111,84 +163,38 @@ def _new_connection(route: Route) -> _Connection:
     trusted = route.trusted
     options.known_hosts = None if trusted is None else (lambda host, addr, port: trusted)
     if trusted is not None and not options.server_host_key_algs:
-        options.server_host_key_algs = _host_key_algorithms(trusted)
-    # A key pair notes the signature algorithm that its server takes, and servers differ.
-    options.client_keys = [copy(pair) for pair in route.keys]
+        options.server_host_key_algs = _host_key_algorithms(trusted, route.known_hosts)
+    options.protocol_factory = lambda: client
+    options.agent_forward_path = route.agent
+    options.client_keys = pairs_for(route.keys, route.node, route.user, patience)
     loop = asyncio.get_running_loop()
     options.waiter = loop.create_future()
-    return _Connection(loop, options)
+    return Connection(loop, options)
 
 
-def _host_key_algorithms(trusted: TrustedKeys) -> list[str]:
+async def _found_among_hashed(route: Route, exc: Exception) -> TrustedKeys | None:
+    """The keys of a host, where it was not looked for among many hashed names and showed an unknown key.
+
+    It may have shown one of another kind than is on record.
+    """
+    known = route.known_hosts
+    if not isinstance(exc, asyncssh.HostKeyNotVerifiable) or route.trusted is None or not known.is_long:
+        return None
+    found = await asyncio.to_thread(known.trusted, route.host, route.port, route.alias)
+    return found if any(found[:2]) and found != route.trusted else None
+
+
+def _host_key_algorithms(trusted: TrustedKeys, known_hosts: KnownHosts) -> list[str]:
     """Those of the known keys first, as asyncssh does, but then all others.
 
     So a server whose key is of another kind now shows it; else it finds nothing in common and hangs up.
     """
     keys, authorities = trusted[:2]
     known = [algorithm for key in keys for algorithm in key.sig_algorithms]
+    if not known and known_hosts.is_long:  # its key may be among those under hashed names
+        known = [
+            algorithm for kind in known_hosts.hashed_kinds for algorithm in _SIGNED_BY.get(kind, (kind,))
+        ]
     plain, certified = get_default_public_key_algs(), get_default_certificate_algs()
     ordered = [*certified, *known, *plain] if authorities else [*known, *plain, *certified]
     return [algorithm.decode() for algorithm in dict.fromkeys(ordered)]
-
-
-class _Silence(SSHLogger):
-    """Takes asyncssh's records and drops them.
-
-    It makes about forty a connection, the command among them, and formats each before it asks whether
-    anybody wants it. Whoever does sets the logger ``asyncssh`` to ``DEBUG``.
-    """
-
-    def log(self, level: int, msg: object, *args: Any, **kwargs: Any) -> None:
-        return
-
-    def get_child(self, child: str = "", context: str = "") -> SSHLogger:
-        return self
-
-
-_SILENCE = _Silence()
-
-
-class _Connection(asyncssh.SSHClientConnection):
-    """A connection that is made without ``asyncssh.connect``.
-
-    That would build all options again for each node, in a thread; here they are built once for all nodes
-    alike. Beside its constructor this relies on ``options.waiter``, which asyncssh resolves when the
-    login is done or has failed (the same since asyncssh 2.14; ``tests/ssh/test_connect.py``
-    runs against the lowest and the newest version).
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, options: asyncssh.SSHClientConnectionOptions) -> None:
-        self._talks = _asyncssh_log.isEnabledFor(logging.DEBUG)
-        super().__init__(loop, options, wait="auth")
-        assert options.waiter is not None
-        self.ready: asyncio.Future[Any] = options.waiter
-        self.was_made = False
-        self._corked_loop = loop
-
-    @property
-    def logger(self) -> SSHLogger:
-        return super().logger if self._talks else _SILENCE
-
-    def log_sent_packet(self, *args: Any, **kwargs: Any) -> None:
-        if self._talks:
-            super().log_sent_packet(*args, **kwargs)
-
-    def log_received_packet(self, *args: Any, **kwargs: Any) -> None:
-        if self._talks:
-            super().log_received_packet(*args, **kwargs)
-
-    def forget_login(self) -> None:
-        """Nobody will ask how the login ended."""
-        if not self.ready.cancel() and not self.ready.cancelled():
-            self.ready.exception()
-
-    def send_packet(self, pkttype: int, *args: bytes, handler: Any = None) -> None:
-        # asyncssh puts an empty packet before each, which matters for CBC ciphers alone and costs as much
-        # as the packets themselves.
-        if pkttype == _MSG_IGNORE and "cbc" not in self.get_extra_info("send_cipher", ""):
-            return
-        super().send_packet(pkttype, *args, handler=handler)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.was_made = True
-        super().connection_made(CorkedTransport(transport, self._corked_loop))  # type: ignore[arg-type]

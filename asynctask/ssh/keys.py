@@ -6,14 +6,18 @@ import asyncio
 import logging
 from collections.abc import Hashable, Sequence
 from contextlib import suppress
+from copy import copy
 from pathlib import Path
 
 import anyio
 import asyncssh
 
 from asynctask.errors import SSHConfigError
+from asynctask.ssh.answers import Answers
+from asynctask.ssh.locked import LockedFile, LockedPair, public_part
+from asynctask.waiting import Patience
 
-__all__ = ("KeyRing",)
+__all__ = ("KeyRing", "pairs_for")
 
 _log = logging.getLogger(__name__)
 
@@ -25,9 +29,15 @@ _DEFAULT_FILES = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519
 
 
 class KeyRing:
-    """Key pairs by file, and those of the agent."""
+    """Key pairs by file, and those of the agent.
 
-    def __init__(self) -> None:
+    Args:
+        answers: for the passphrases of encrypted files; without them these are left out.
+    """
+
+    def __init__(self, answers: Answers | None = None) -> None:
+        self._answers = answers
+        self._security_keys: set[bytes] = set()
         self._by_file: dict[Hashable, list[asyncssh.SSHKeyPair]] = {}
         self._certificates: dict[Path, Sequence[asyncssh.SSHCertificate]] = {}
         self._agents: list[_Agent] = []
@@ -67,7 +77,8 @@ class KeyRing:
 
         Args:
             files: private key files; ``None`` for the default ones. One that does not exist has none. One
-                that is encrypted is left out and noted in :attr:`locked`. A public key stands for a
+                that is encrypted is offered if its passphrase can be asked for, which is done when a server
+                takes the key; else it is left out and noted in :attr:`locked`. A public key stands for a
                 private one that the agent has.
             agent: the socket of the agent whose keys are offered, too, if it was asked.
             only_these: of the agent's keys only those that belong to one of the files.
@@ -79,16 +90,15 @@ class KeyRing:
             SSHConfigError: see ``must_work``.
         """
         paths = _default_files() if files is None else files
-        known = tuple(each for path in certificates for each in self._load_certificates(path))
-        loaded = [pair for path in paths for pair in self._load(path, known, must_work)]
+        loaded = self._load_all(files, certificates, must_work)
         held = self._held.get(agent or "", [])
         if only_these:
-            wanted = {pair.public_data for pair in loaded} | {_public_part(path) for path in paths}
+            wanted = {pair.public_data for pair in loaded} | {public_part(path) for path in paths}
             held = [pair for pair in held if pair.public_data in wanted]
         offered: dict[bytes, asyncssh.SSHKeyPair] = {}
-        for pair in (*held, *loaded):
+        for pair in (*held, *(pair for pair in loaded if self._can_sign(pair, held))):
             offered.setdefault(pair.public_data, pair)
-        self.locked = [path for path in self.locked if _public_part(path) not in offered]
+        self.locked = [path for path in self.locked if public_part(path) not in offered]
         return list(offered.values())
 
     async def aclose(self) -> None:
@@ -96,6 +106,22 @@ class KeyRing:
         self._held.clear()
         while self._agents:
             await self._agents.pop().aclose()
+
+    def _can_sign(self, pair: asyncssh.SSHKeyPair, held: Sequence[asyncssh.SSHKeyPair]) -> bool:
+        """Whether a key is no security key; those sign with a touch, which the agent alone asks for."""
+        if not pair.key_algorithm.startswith((b"sk-", b"webauthn-sk-")):
+            return True
+        if pair.key_public_data not in {*self._security_keys, *(each.public_data for each in held)}:
+            self._security_keys.add(pair.key_public_data)
+            _log.warning("%s key: only an agent can use a security key, it is left out", pair.get_algorithm())
+        return False
+
+    def _load_all(
+        self, files: Sequence[Path] | None, certificates: Sequence[Path], must_work: bool
+    ) -> list[asyncssh.SSHKeyPair]:
+        paths = _default_files() if files is None else files
+        known = tuple(each for path in certificates for each in self._load_certificates(path))
+        return [pair for path in paths for pair in self._load(path, known, must_work)]
 
     def _load_certificates(self, path: Path) -> Sequence[asyncssh.SSHCertificate]:
         found = self._certificates.get(path)
@@ -126,19 +152,53 @@ class KeyRing:
 
     def _read(self, path: Path, certificates: Sequence[asyncssh.SSHCertificate]) -> list[asyncssh.SSHKeyPair]:
         try:
-            return list(asyncssh.load_keypairs(str(path), None, certificates))
+            # Not proved to be sound: that would hold everything up for 300 ms with RSA of 4096 bits.
+            return list(asyncssh.load_keypairs(str(path), None, certificates, False, False, True))
         except FileNotFoundError:
             return []
         except OSError as exc:
             raise SSHConfigError(f"private key {path}: {exc.strerror or exc}") from exc
         except asyncssh.KeyEncryptionError:
-            self.locked.append(path)
+            return self._locked(path, certificates)
         except Exception as exc:  # likewise
             if "passphrase" in str(exc).lower():  # how asyncssh says that a key is encrypted
-                self.locked.append(path)
-            elif not _public_part(path, beside=False):
+                return self._locked(path, certificates)
+            if not public_part(path, beside=False):
                 raise SSHConfigError(f"private key {path}: {exc}") from exc
         return []
+
+    def _locked(
+        self, path: Path, certificates: Sequence[asyncssh.SSHCertificate]
+    ) -> list[asyncssh.SSHKeyPair]:
+        """An encrypted file's key, which is decrypted when it is to sign."""
+        if self._answers is not None and self._answers.has("passphrase"):
+            file = LockedFile(path, self._answers, self._leave_out)
+            pairs = file.pairs(
+                [*certificates, *self._load_certificates(path.with_name(f"{path.name}-cert.pub"))]
+            )
+            if pairs:
+                return pairs
+            _log.warning("private key %s is encrypted: it needs its public key beside it, as .pub", path)
+        self._leave_out(path)
+        return []
+
+    def _leave_out(self, path: Path) -> None:
+        self.locked.append(path)
+
+
+def pairs_for(
+    keys: Sequence[asyncssh.SSHKeyPair], node: str, user: str, patience: Patience | None = None
+) -> list[asyncssh.SSHKeyPair]:
+    """Copies of key pairs for one connection.
+
+    A pair notes the signature algorithm that its server takes, and servers differ; one that is locked notes
+    for whom its passphrase is asked.
+    """
+    copies = [copy(pair) for pair in keys]
+    for pair in copies:
+        if isinstance(pair, LockedPair):
+            pair.node, pair.user, pair.patience = node, user, patience
+    return copies
 
 
 class _Agent(asyncssh.SSHAgentClient):
@@ -177,11 +237,3 @@ class _Agent(asyncssh.SSHAgentClient):
 
 def _default_files() -> list[Path]:
     return [Path("~/.ssh", name).expanduser() for name in _DEFAULT_FILES]
-
-
-def _public_part(path: Path, *, beside: bool = True) -> bytes:
-    """The public key beside or in a file, which tells the agent's key even if the file is locked."""
-    for name in (f"{path}.pub", path) if beside else (path,):
-        with suppress(Exception):
-            return asyncssh.read_public_key(name).public_data
-    return b""

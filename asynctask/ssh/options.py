@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from asynctask.errors import SSHConfigError
 
-__all__ = ("HostKeys", "SSHOptions")
+if TYPE_CHECKING:
+    from asynctask.ssh.answers import Question
 
-HostKeys = Literal["strict", "off"]
+__all__ = ("HostKeys", "Prompt", "SSHOptions")
+
+HostKeys = Literal["strict", "accept-new", "off"]
 PathLike = str | os.PathLike[str]
+#: Who is asked for a password, a passphrase or an answer.
+Prompt: TypeAlias = Callable[["Question"], Awaitable[str | None] | str | None]
 
 _USER_CONFIG = "~/.ssh/config"
 _SYSTEM_CONFIG = "/etc/ssh/ssh_config"
@@ -31,9 +36,10 @@ class SSHOptions:
     """The configuration file. ``None``: ``~/.ssh/config``, then ``/etc/ssh/ssh_config``, where they
     exist. ``False``: none at all. It is parsed once a run."""
     host_keys: HostKeys | None = None
-    """``"strict"``: a node whose key is not in ``known_hosts`` is not talked to. ``"off"``: any key will do,
-    so anybody in between can listen and take over. ``None``: ``StrictHostKeyChecking`` of the configuration
-    decides; only its ``no`` and ``off`` mean ``"off"``, everything else is strict."""
+    """``"strict"``: a node whose key is not in ``known_hosts`` is not talked to. ``"accept-new"``: the first
+    key that a node shows is recorded and trusted from then on; one that has changed is refused. ``"off"``:
+    any key will do, so anybody in between can listen and take over. ``None``: ``StrictHostKeyChecking`` of
+    the configuration decides; its ``accept-new``, ``no`` and ``off`` mean this, everything else is strict."""
     user: str | None = None
     """The user to log in as."""
     port: int | None = None
@@ -44,6 +50,25 @@ class SSHOptions:
     """Files with host keys, instead of the configured or default ones. They are parsed once a run."""
     agent: bool = True
     """Whether keys of the running ssh-agent are tried. It is asked once a run."""
+    agent_forwarding: bool | None = None
+    """Whether commands on the nodes may use the agent, and so may whoever is root there. ``None``:
+    ``ForwardAgent`` of the configuration decides, and else they may not."""
+    password: str | None = field(default=None, repr=False)
+    """For nodes that take a password, also by keyboard-interactive."""
+    passphrase: str | None = field(default=None, repr=False)
+    """For private keys that are encrypted."""
+    prompt: Prompt | None = field(default=None, repr=False)
+    """Asked for what is needed and not given: a function, plain or async, of an :class:`asynctask.Question`
+    that returns the answer, or ``None`` for none. A plain one is called in a thread. ``None``: nobody is
+    asked; such a key or way of logging in is not tried."""
+    ask_each: bool = False
+    """Whether :attr:`prompt` is asked once for each node, rather than once for all."""
+    jump: str | None = None
+    """Hosts on the way, as ``ProxyJump`` has them: ``"user@bastion:22,inner"``; ``"none"``: none. ``None``:
+    the configuration decides. :attr:`user` and :attr:`port` are for the nodes, not for these."""
+    retries: int = 8
+    """How often at most connecting is tried again, with growing pauses, where a server drops connections
+    before the login, as one does that is asked by too many at once."""
     keepalive: float | None = None
     """Seconds of silence after which the server is asked whether it is there; 0: never. After three
     questions without an answer (``ServerAliveCountMax``) the connection is lost. ``None``:
@@ -59,6 +84,8 @@ class SSHOptions:
             _is_number(self.keepalive, int, float) and self.keepalive >= 0
         ):
             raise SSHConfigError(f"keepalive={self.keepalive!r}: seconds, or 0 for never")
+        if not (_is_number(self.retries, int) and self.retries >= 0):
+            raise SSHConfigError(f"retries={self.retries!r}: how often to try again, 0 or more")
         for name in ("identity_files", "known_hosts"):
             paths = getattr(self, name)
             if isinstance(paths, str | os.PathLike):

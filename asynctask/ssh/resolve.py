@@ -33,8 +33,13 @@ class Resolver:
         self._lookup = lookup
         self._places = Places(MOST)
 
-    async def addresses(self, host: str, port: int) -> list[str]:
+    async def addresses(self, host: str, port: int, family: int = socket.AF_UNSPEC) -> list[str]:
         """The addresses of a host, in the order in which they are to be tried. An address is its own.
+
+        Args:
+            host: its name or address.
+            port: what is to be connected to there.
+            family: only addresses of this one.
 
         Raises:
             OSError: the host is unknown, or nobody could say.
@@ -50,7 +55,7 @@ class Resolver:
         def look_up() -> None:
             found: Any
             try:
-                found = self._lookup(host, port, type=socket.SOCK_STREAM)
+                found = self._lookup(host, port, family, socket.SOCK_STREAM)
             except Exception as exc:
                 found = exc
             with suppress(RuntimeError):  # the loop is closed: nobody wants to know

@@ -5,54 +5,37 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+import socket
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import asyncssh
 
 from asynctask.errors import SSHConfigError
-from asynctask.ssh.config import HostSettings, SSHConfig, expand_tokens, expand_user, standard_tokens
+from asynctask.ssh.client_options import OptionSets
+from asynctask.ssh.config import HostSettings, SSHConfig
 from asynctask.ssh.hostkeys import KnownHosts, TrustedKeys
 from asynctask.ssh.keys import KeyRing
-from asynctask.ssh.options import SSHOptions
+from asynctask.ssh.options import HostKeys, SSHOptions
+from asynctask.ssh.paths import ConfigPaths
+from asynctask.ssh.targets import Target, parse_jumps, parse_target
 
 __all__ = ("Route", "Router")
 
 _log = logging.getLogger(__name__)
 
 _DEFAULT_PORT = 22
-_KNOWN_HOSTS = {
-    "userknownhostsfile": ("~/.ssh/known_hosts", "~/.ssh/known_hosts2"),
-    "globalknownhostsfile": ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"),
-}
-#: AES-GCM first: it saves a short connection 0.5 ms against chacha20-poly1305.
-_CIPHERS = (
-    "aes128-gcm@openssh.com",
-    "aes256-gcm@openssh.com",
-    "chacha20-poly1305@openssh.com",
-    "aes256-ctr",
-    "aes192-ctr",
-    "aes128-ctr",
+_USERS_KNOWN_HOSTS = ("userknownhostsfile", ("~/.ssh/known_hosts", "~/.ssh/known_hosts2"))
+_EVERYBODYS_KNOWN_HOSTS = (
+    "globalknownhostsfile",
+    ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"),
 )
-#: OpenSSH's keyword for each list of algorithms of asyncssh.
-_ALGORITHMS = {
-    "ciphers": "encryption_algs",
-    "kexalgorithms": "kex_algs",
-    "macs": "mac_algs",
-    "hostkeyalgorithms": "server_host_key_algs",
-    "pubkeyacceptedalgorithms": "signature_algs",
-}
-#: Receive window of a channel: what a node may have sent and nobody taken, in bytes.
-_WINDOW = 256 * 1024
-#: Seconds of silence before the server is asked whether it is there, and how often it is asked.
-_KEEPALIVE = 15.0
-_KEEPALIVE_COUNT = 3
-#: How OpenSSH writes a variable of the environment in a path.
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_POLICIES: dict[str, HostKeys] = {"accept-new": "accept-new", "no": "off", "off": "off"}
+#: Hosts on the way to a node. OpenSSH has no limit, and goes on for ever where there is no end.
+_MOST_HOPS = 8
+_YES_OR_NO = frozenset({"yes", "no", "true", "false"})
+_FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +43,80 @@ class Route:
     """How to reach one node."""
 
     node: str
+    """The target as it was written."""
     host: str
     port: int
     user: str
     alias: str | None
     known_hosts: KnownHosts
+    policy: HostKeys
     trusted: TrustedKeys | None
-    """The host keys to accept; ``None`` for any."""
+    """The host keys to accept, as far as they are found by name; ``None`` for any."""
     keys: Sequence[asyncssh.SSHKeyPair]
     options: asyncssh.SSHClientConnectionOptions
     """asyncssh's options, shared by all nodes alike: copied for a connection, never changed."""
+    agent: str | None = None
+    """The socket of the agent that commands may use."""
+    via: Route | None = None
+    """The last host on the way, if there are any."""
+    proxy: str | None = None
+    """The command whose input and output are the connection, if one is asked for."""
+    family: int = socket.AF_UNSPEC
+    bind: tuple[str, int] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What ``SetEnv`` and ``SendEnv`` ask for, if the server takes it."""
+    connect_timeout: int | None = None
+    """Seconds, where the configuration says so."""
+    record_in: Path | None = None
+    """The file in which a new host key is recorded."""
+    hashed: bool = False
+    """Whether that is done under a hash of the name."""
+
+    place: tuple[Hashable, ...] = field(init=False)
+    """What a connection is to: routes with the same one can share it."""
+
+    def __post_init__(self) -> None:
+        hops = () if self.via is None else self.via.place
+        place = (self.user, self.host, self.port, self.alias, self.proxy, self.options, self.agent, hops)
+        object.__setattr__(self, "place", place)
+
+
+@dataclass(frozen=True, slots=True)
+class _Leg:
+    """A part of the way: to the node, or to a host before it."""
+
+    text: str
+    """Where it leads, as it was written."""
+    user: str | None = None
+    port: int | None = None
+    jumps: tuple[Target, ...] | None = None
+    """The hosts before it, first to last; ``None``: as the configuration says."""
+    behind: tuple[str, ...] = ()
+    """What lies behind it, the node first."""
+
+    def jumps_of(self, paths: ConfigPaths) -> tuple[Target, ...]:
+        """The hosts before it."""
+        if self.jumps is not None:
+            return self.jumps
+        asked = paths.text("proxyjump")
+        if asked is None:
+            return ()
+        jumps = parse_jumps(asked)
+        # ``Host *`` with a ``ProxyJump`` means the others, not the bastion itself, where OpenSSH gives up.
+        return () if jumps[-1].host == parse_target(self.text).host else jumps
+
+    def to(self, jumps: tuple[Target, ...]) -> _Leg:
+        """The leg to the last of the hosts before it.
+
+        Raises:
+            SSHConfigError: one leads to the other and back, or there are too many.
+        """
+        last, behind = _written(jumps[-1]), (*self.behind, self.text)
+        if last in behind:
+            raise SSHConfigError(f"ProxyJump goes in a circle: {' behind '.join((*behind, last))}")
+        if len(behind) > _MOST_HOPS:
+            raise SSHConfigError(f"ProxyJump leads from {behind[0]} through more than {_MOST_HOPS} hosts")
+        return _Leg(last, jumps=jumps[:-1] or None, behind=behind)
 
 
 class Router:
@@ -83,54 +130,106 @@ class Router:
         self._known_hosts: dict[tuple[Path, ...], KnownHosts] = {}
         self._reading = asyncio.Lock()
         self._key_sets: dict[Hashable, list[asyncssh.SSHKeyPair]] = {}
-        self._option_sets: dict[Hashable, asyncssh.SSHClientConnectionOptions] = {}
+        self._option_sets = OptionSets(options)
+        self._environments: dict[Hashable, Mapping[str, str]] = {}
+        self._routes: dict[str, Route] = {}
+        self._said: set[str] = set()
 
     async def route(self, node: str) -> Route:
-        """The route to a node. It waits only for the agent and for files of known hosts, once.
+        """The route to a target, ``node`` or ``user@node:port``.
+
+        It waits only for the agent, a passphrase and files of known hosts, once.
 
         Raises:
             SSHConfigError: the configuration cannot be followed for this node.
         """
-        settings = self._config.lookup(node, self._options.user)
-        blocker = settings.cannot_honour
-        if blocker is not None:
-            asked = f"{blocker} {settings.get(blocker)}"
-            raise SSHConfigError(f"the SSH configuration asks for {asked}, which is not supported yet")
-        host = (settings.get("hostname") or node).lower()
-        port = self._options.port or settings.number("port", 1, 65535) or _DEFAULT_PORT
-        user = self._options.user or settings.get("user") or self._config.local_user
+        found = self._routes.get(node)
+        if found is None:
+            given = self._options
+            jumps = None if given.jump is None else parse_jumps(given.jump)
+            found = self._routes[node] = await self._find(_Leg(node, given.user, given.port, jumps))
+        return found
+
+    async def _find(self, leg: _Leg) -> Route:
+        target = parse_target(leg.text)
+        settings = self._config.lookup(target.host, target.user or leg.user)
+        self._say_what_has_no_effect(settings)
+        host = (settings.get("hostname") or target.host).lower()
+        port = target.port or leg.port or settings.number("port", 1, 65535) or _DEFAULT_PORT
+        user = target.user or leg.user or settings.get("user") or self._config.local_user
         alias = settings.get("hostkeyalias")
-        paths = _Paths(settings, self._plain_paths, node, host, port, user, self._config.local_user)
+        local_user = self._config.local_user
+        paths = ConfigPaths(settings, self._plain_paths, target.host, host, port, user, local_user)
         agent = self._agent_of(settings, paths)
         if agent is not None:
             await self._keys.ask_agent(agent)
         known_hosts = await self._known_hosts_of(paths)
-        strict = self._is_strict(settings)
+        policy = self._policy_of(settings)
+        keys = await self._keys_of(settings, paths, agent)
+        jumps = leg.jumps_of(paths)
         return Route(
-            node=node,
+            node=leg.text,
             host=host,
             port=port,
             user=user,
             alias=alias,
             known_hosts=known_hosts,
-            trusted=known_hosts.trusted(host, port, alias) if strict else None,
-            keys=self._keys_of(settings, paths, agent),
-            options=self._options_of(settings, user),
+            policy=policy,
+            trusted=await _trusted(policy, known_hosts, host, port, alias),
+            record_in=self._own_known_hosts(paths),
+            keys=keys,
+            options=self._option_sets.for_host(settings, user),
+            agent=self._forwarded_agent(settings, paths, agent),
+            via=await self._find(leg.to(jumps)) if jumps else None,
+            proxy=None if jumps or leg.jumps is not None else paths.text("proxycommand"),
+            family=_FAMILIES.get((settings.get("addressfamily") or "any").lower(), socket.AF_UNSPEC),
+            bind=(address, 0) if (address := settings.get("bindaddress")) else None,
+            environment=self._environment_of(settings),
+            connect_timeout=settings.seconds("connecttimeout") or None,
+            hashed=settings.flag("hashknownhosts", default=False),
         )
 
-    def _is_strict(self, settings: HostSettings) -> bool:
-        if self._options.host_keys is not None:
-            return self._options.host_keys == "strict"
-        return (settings.get("stricthostkeychecking") or "ask").lower() not in ("no", "off")
+    def _say_what_has_no_effect(self, settings: HostSettings) -> None:
+        for keyword in settings.not_honoured:
+            if keyword not in self._said:
+                self._said.add(keyword)
+                place = settings.place_of(keyword)
+                _log.warning("SSH configuration %s: %s has no effect here", place, keyword)
 
-    async def _known_hosts_of(self, paths: _Paths) -> KnownHosts:
+    def _policy_of(self, settings: HostSettings) -> HostKeys:
+        policy = self._options.host_keys
+        if policy is None:
+            configured = (settings.get("stricthostkeychecking") or "ask").lower()
+            policy = _POLICIES.get(configured, "strict")
+        if policy == "off" and "off" not in self._said:
+            self._said.add("off")
+            _log.warning(
+                "host keys are not checked: who is between here and the nodes can read and change everything"
+            )
+        return policy
+
+    def _forwarded_agent(self, settings: HostSettings, paths: ConfigPaths, agent: str | None) -> str | None:
+        """The socket of the agent that commands on the node may use, if they may use one."""
+        if self._options.agent_forwarding is not None:
+            return agent if self._options.agent_forwarding else None
+        asked = settings.get("forwardagent") or "no"
+        if asked.lower() in _YES_OR_NO:
+            return agent if settings.flag("forwardagent", default=False) else None
+        return os.environ.get(asked[1:]) if asked.startswith("$") else str(paths.one(asked))
+
+    def _environment_of(self, settings: HostSettings) -> Mapping[str, str]:
+        asked = (settings.get_all("sendenv"), settings.get_all("setenv"))
+        found = self._environments.get(asked)
+        if found is None:
+            found = self._environments[asked] = settings.environment(os.environ)
+        return found
+
+    async def _known_hosts_of(self, paths: ConfigPaths) -> KnownHosts:
         files: tuple[Path, ...]
         if self._options.known_hosts is not None:
             files = tuple(map(Path, self._options.known_hosts))
         else:
-            files = tuple(
-                path for keyword, default in _KNOWN_HOSTS.items() for path in paths.listed(keyword, default)
-            )
+            files = (*paths.listed(*_USERS_KNOWN_HOSTS), *paths.listed(*_EVERYBODYS_KNOWN_HOSTS))
         if files not in self._known_hosts:
             async with self._reading:
                 if files not in self._known_hosts:
@@ -138,7 +237,12 @@ class Router:
                     self._known_hosts[files] = await asyncio.to_thread(KnownHosts, files)
         return self._known_hosts[files]
 
-    def _agent_of(self, settings: HostSettings, paths: _Paths) -> str | None:
+    def _own_known_hosts(self, paths: ConfigPaths) -> Path | None:
+        given = self._options.known_hosts
+        files = paths.listed(*_USERS_KNOWN_HOSTS) if given is None else tuple(map(Path, given))
+        return files[0] if files else None
+
+    def _agent_of(self, settings: HostSettings, paths: ConfigPaths) -> str | None:
         """The socket of the agent to ask, if one is to be asked."""
         socket = settings.get("identityagent") or "SSH_AUTH_SOCK"
         if not self._options.agent or socket.lower() == "none":
@@ -147,7 +251,9 @@ class Router:
             return os.environ.get(socket.removeprefix("$")) or None
         return str(paths.one(socket))
 
-    def _keys_of(self, settings: HostSettings, paths: _Paths, agent: str | None) -> list[asyncssh.SSHKeyPair]:
+    async def _keys_of(
+        self, settings: HostSettings, paths: ConfigPaths, agent: str | None
+    ) -> list[asyncssh.SSHKeyPair]:
         files: tuple[Path, ...] | None
         if self._options.identity_files is not None:
             files = tuple(map(Path, self._options.identity_files))
@@ -170,89 +276,20 @@ class Router:
             )
         return found
 
-    def _options_of(self, settings: HostSettings, user: str) -> asyncssh.SSHClientConnectionOptions:
-        algorithms = {name: settings.get(keyword) for keyword, name in _ALGORITHMS.items()}
-        interval = self._options.keepalive
-        if interval is None:
-            configured = settings.seconds("serveraliveinterval")
-            interval = _KEEPALIVE if configured is None else configured
-        count = settings.number("serveralivecountmax") or _KEEPALIVE_COUNT
-        key = (user, interval, count, *algorithms.values())
-        found = self._option_sets.get(key)
-        if found is None:
-            found = self._option_sets[key] = _build_options(user, interval, count, algorithms)
-        return found
+
+def _written(target: Target) -> str:
+    """A target as one writes it."""
+    user = "" if target.user is None else f"{target.user}@"
+    host = f"[{target.host}]" if target.port is not None and ":" in target.host else target.host
+    return f"{user}{host}" if target.port is None else f"{user}{host}:{target.port}"
 
 
-class _Paths:
-    """File names in a host's configuration, with their tokens expanded."""
-
-    def __init__(
-        self,
-        settings: HostSettings,
-        plain: dict[str, Path],
-        node: str,
-        host: str,
-        port: int,
-        user: str,
-        local_user: str,
-    ) -> None:
-        self._settings = settings
-        self._plain = plain  # names without tokens or variables, the same for all hosts
-        self._about = (node, host, port, user, local_user)
-
-    @cached_property
-    def _tokens(self) -> dict[str, str]:
-        return standard_tokens(*self._about)
-
-    def all(self, keyword: str) -> tuple[Path, ...]:
-        """One file a value; ``none`` is none."""
-        return tuple(self.one(text) for text in self._settings.get_all(keyword) if text.lower() != "none")
-
-    def listed(self, keyword: str, default: Sequence[str]) -> tuple[Path, ...]:
-        """Several files in one value."""
-        names = self._settings.get_all(keyword) or default
-        return tuple(self.one(name) for name in names if name.lower() != "none")
-
-    def one(self, text: str) -> Path:
-        """A name with its tokens, variables and ``~`` expanded."""
-        if "%" in text or "$" in text:
-            text = expand_tokens(text, self._tokens)
-            text = _VARIABLE.sub(lambda found: os.environ.get(found[1], found[0]), text)
-            return expand_user(text)
-        path = self._plain.get(text)
-        if path is None:
-            path = self._plain[text] = expand_user(text)
-        return path
-
-
-def _build_options(
-    user: str, keepalive: float, count: int, algorithms: dict[str, str | None]
-) -> asyncssh.SSHClientConnectionOptions:
-    settings: dict[str, Any] = {
-        "config": None,
-        "host": "",
-        "username": user,
-        "client_keys": None,  # set for each connection; None also keeps asyncssh from asking the agent
-        "known_hosts": None,  # likewise
-        "encryption_algs": _CIPHERS,
-        "gss_host": None,
-        "keepalive_interval": keepalive,
-        "keepalive_count_max": count,
-        "login_timeout": 0,  # ours covers all of connecting
-        "encoding": None,
-        "utf8_decode_errors": "replace",
-        "window": _WINDOW,
-    }
-    for name, value in algorithms.items():
-        if value is not None:
-            try:
-                asyncssh.SSHClientConnectionOptions(**{**settings, "username": "", name: value})
-            except ValueError as exc:
-                _log.warning("SSH configuration: %s; using the default algorithms instead", exc)
-            else:
-                settings[name] = value
-    try:
-        return asyncssh.SSHClientConnectionOptions(**settings)
-    except ValueError as exc:  # a user with characters that no name may have
-        raise SSHConfigError(f"login as {user!r}: {exc}") from exc
+async def _trusted(
+    policy: HostKeys, known: KnownHosts, host: str, port: int, alias: str | None
+) -> TrustedKeys | None:
+    """The keys of a host. To find it among many hashed names takes long: then the key that is shown tells."""
+    if policy == "off":
+        return None
+    if policy == "accept-new" and known.is_long:  # whether it is new must be known before
+        return await asyncio.to_thread(known.trusted, host, port, alias)
+    return known.trusted(host, port, alias, scan=not known.is_long)

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, cast
 
 import anyio
 import asyncssh
+from asyncssh.packet import String
 
-from asynctask.ssh.groups import FIND_WAIT, KILL_WAIT, end_group
+from asynctask.ssh.environment import Request, Variables, with_variables
+from asynctask.ssh.groups import FIND_WAIT, KILL_WAIT, GroupEnd, Signaller, end_group
 from asynctask.waiting import Grace
 
 __all__ = ("RemoteCommand", "start")
@@ -30,6 +32,13 @@ OUTPUT_GRACE_STARTS = 4
 END_WAIT = FIND_WAIT + 2 * KILL_WAIT
 #: Bytes of input that are written at a time; asyncssh copies what waits.
 _PIECE = 64 * 1024
+_NEWLINE = 10
+#: What ends the input of a terminal, at the beginning of a line.
+_END_OF_FILE = b"\x04"
+#: A terminal that echoes nothing and leaves the output as it is.
+_MODES = {asyncssh.PTY_ECHO: 0, asyncssh.PTY_OPOST: 0, asyncssh.PTY_ONLCR: 0}
+_WITH_TERMINAL: dict[str, Any] = {"request_pty": "force", "term_type": "dumb", "term_modes": _MODES}
+_WITHOUT_TERMINAL: dict[str, Any] = {"request_pty": False}
 
 Receive = Callable[[str, bytes], None]
 
@@ -41,12 +50,32 @@ class RemoteCommand(asyncssh.SSHClientSession[bytes]):
         receive: called with ``"stdout"`` or ``"stderr"`` and some bytes.
         separate_stderr: else standard error is part of standard output.
         no_input: it reads nothing, so the end of its input goes out with the request to run it.
+        pty: it has a terminal.
+        mark: tells it from the others on its connection.
     """
 
-    def __init__(self, receive: Receive, *, separate_stderr: bool, no_input: bool = False) -> None:
+    gone = False
+    """Whether nothing of it is known to be left on the node."""
+    prepare: Callable[[asyncssh.SSHClientChannel[bytes]], None] | None = None
+    """Called with the channel before the request to run it; then calls :meth:`requested` after it."""
+    escalate: Signaller | None = None
+    """What reaches those of its processes that the login user cannot signal."""
+    _line_begun = False
+
+    def __init__(
+        self,
+        receive: Receive,
+        *,
+        separate_stderr: bool,
+        no_input: bool = False,
+        pty: bool = False,
+        mark: str | None = None,
+    ) -> None:
         self._receive = receive
         self._stderr = "stderr" if separate_stderr else "stdout"
         self._no_input = no_input
+        self._pty = pty
+        self._mark = mark
         self._loop = asyncio.get_running_loop()
         self._exit = asyncio.Event()
         self._over = asyncio.Event()
@@ -66,8 +95,15 @@ class RemoteCommand(asyncssh.SSHClientSession[bytes]):
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         self._channel = chan
-        if self._no_input:
+        if self.prepare is not None:
+            self.prepare(chan)
+        elif self._no_input:
             self._loop.call_soon(self.close)
+
+    def requested(self) -> None:
+        """The request to run it is sent, after what was prepared."""
+        if self._no_input:
+            self.close()
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
         self._receive("stdout" if datatype is None else self._stderr, data)
@@ -93,6 +129,7 @@ class RemoteCommand(asyncssh.SSHClientSession[bytes]):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = exc
+        self.gone = exc is None and (self.exit_status is not None or self.exit_signal is not None)
         self._take_the_rest()
         if self._hangup is not None:
             self._hangup.cancel()
@@ -118,28 +155,36 @@ class RemoteCommand(asyncssh.SSHClientSession[bytes]):
             self._exited()
         elif self._channel is not None:
             self._channel.close()
+            self.gone = True
             self._over.set()  # whether the server answers or not
 
     async def wait(self) -> None:
         """Wait until the channel is closed. Cancelling leaves the command as it is."""
         await self._over.wait()
 
-    async def end(self, grace: Grace) -> None:
+    async def end(self, grace: Grace) -> bool:
         """End the command and its process group: TERM, the grace, KILL, close.
+
+        Whether all of it is known to be gone, as :attr:`gone` says afterwards.
 
         Returns at most ``END_WAIT`` seconds after the grace. What a slow consumer has not taken stays
         in the channel until the command has ended, so that there is not more and more of it.
         """
         if self._over.is_set() or self._channel is None:
-            return
+            return self.gone
         connection = cast("asyncssh.SSHClientConnection", self._channel.get_connection())
-        ended = await end_group(connection, grace) or await self._end_by_signals(grace)
+        found = await end_group(connection, grace, self._mark, escalate=self.escalate)
+        ended = bool(found) or await self._end_by_signals(grace)
         self._take_the_rest()
         if ended:
             with anyio.move_on_after(KILL_WAIT):
                 await self._over.wait()
         if not self._over.is_set():
-            self._channel.abort()
+            self.gone = False
+            self._channel.abort()  # a terminal hangs up by that
+        elif found is GroupEnd.LEFT:
+            self.gone = False
+        return self.gone
 
     async def _end_by_signals(self, grace: Grace) -> bool:
         """Where the group was not found. OpenSSH passes signals on since 7.9, but none to root's commands."""
@@ -193,12 +238,53 @@ class RemoteCommand(asyncssh.SSHClientSession[bytes]):
                 self._channel.write(bytes(data[start : start + _PIECE]))
             except OSError as exc:
                 raise BrokenPipeError("standard input is closed") from exc
+        if data:
+            self._line_begun = data[-1] != _NEWLINE
 
     def close(self) -> None:
-        """End the input."""
+        """End the input; that of a terminal as ``^D`` does."""
         if self._channel is not None and not self._over.is_set():
             with suppress(OSError):
-                self._channel.write_eof()
+                if self._pty:
+                    self._channel.write(_END_OF_FILE * (2 if self._line_begun else 1))
+                else:
+                    self._channel.write_eof()
+
+
+class _Opening:
+    """Sends what a command needs besides: its variables and the request for a terminal, all in one go.
+
+    asyncssh asks for a terminal and waits, and does not ask whether a variable is accepted. So the one
+    channel's way to make a request is replaced until the command is asked for.
+    """
+
+    def __init__(self, command: str, variables: Variables, requested: Callable[[], object]) -> None:
+        self._command = command
+        self._variables = variables
+        self._requested = requested
+        self._terminal: tuple[bytes, ...] | None = None
+
+    def take(self, channel: Any) -> None:
+        """Stand between asyncssh and a channel."""
+        self._channel = channel
+        self._send: Request = self._channel._make_request
+        self._channel._make_request = self._request
+
+    async def _request(self, kind: bytes, *fields: bytes) -> bool | None:
+        if kind == b"pty-req":
+            self._terminal = fields
+            return True
+        del self._channel._make_request
+        loop = asyncio.get_running_loop()
+        terminal = (
+            None if self._terminal is None else asyncio.ensure_future(self._send(b"pty-req", *self._terminal))
+        )
+        refused = await self._variables.send(self._channel, self._send)
+        if terminal is not None and not await terminal:
+            self._channel.close()
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_REQUEST_PTY_FAILED, "PTY request failed")
+        loop.call_soon(self._requested)
+        return await self._send(b"exec", String(_raw(with_variables(self._command, refused))))
 
 
 async def start(
@@ -208,19 +294,40 @@ async def start(
     *,
     separate_stderr: bool,
     no_input: bool = False,
+    env: Mapping[str, str] | None = None,
+    wished: Mapping[str, str] | None = None,
+    pty: bool = False,
+    mark: str | None = None,
 ) -> RemoteCommand:
-    """Start a command. The arguments are those of :class:`RemoteCommand`.
+    """Start a command.
+
+    Args:
+        connection: where.
+        command: what the login shell is to run.
+        receive: see :class:`RemoteCommand`, as for ``separate_stderr`` and ``no_input``.
+        separate_stderr: as there.
+        no_input: as there.
+        env: environment variables that it has, whatever the server accepts; that may take a round trip.
+        wished: others, that it has if the server accepts them, as with OpenSSH's ``SetEnv``.
+        pty: it has a terminal, without an echo; standard error is then part of standard output.
+        mark: tells it from others on the connection, of which one may have none.
 
     Raises:
+        UsageError: ``env`` is not an environment.
         asyncssh.Error: the node did not open a channel or refused to run it, or the connection broke.
 
     Cancelling ends what the node has started meanwhile; this takes a little more than ``FIND_WAIT`` at most.
     """
-    session = RemoteCommand(receive, separate_stderr=separate_stderr, no_input=no_input)
+    settings = _WITH_TERMINAL if pty else _WITHOUT_TERMINAL
+    session = RemoteCommand(receive, separate_stderr=separate_stderr, no_input=no_input, pty=pty, mark=mark)
+    if env or wished or pty or mark is not None:
+        session.prepare = _Opening(command, Variables(env, wished, mark), session.requested).take
     begun = asyncio.get_running_loop().time()
-    raw: Any = command.encode(errors="surrogateescape")  # asyncssh sends bytes as they are
+    raw: Any = _raw(command)
     try:
-        await connection.create_session(lambda: session, raw, encoding=None, request_pty=False)
+        await connection.create_session(
+            lambda: session, raw, encoding=None, env=None, send_env=None, **settings
+        )
     except OSError as exc:
         raise asyncssh.ConnectionLost(str(exc)) from exc
     except asyncio.CancelledError:
@@ -230,6 +337,10 @@ async def start(
     took = asyncio.get_running_loop().time() - begun
     session.output_grace = max(OUTPUT_GRACE, OUTPUT_GRACE_STARTS * took)
     return session
+
+
+def _raw(command: str) -> bytes:
+    return command.encode(errors="surrogateescape")  # asyncssh sends bytes as they are
 
 
 def signal_number(name: str) -> int:

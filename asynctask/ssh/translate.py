@@ -12,28 +12,50 @@ import asyncssh
 
 from asynctask.errors import (
     AuthenticationError,
+    ConnectionDroppedError,
     ConnectionFailedError,
     ConnectionRefusedByNodeError,
     HostKeyError,
     NoCapacityError,
     NodeError,
 )
+from asynctask.ssh.client import Client
+from asynctask.ssh.client import visible as on_one_line
 from asynctask.ssh.routes import Route
 
-__all__ = ("is_no_room", "no_room", "translate")
+__all__ = ("is_no_room", "no_room", "translate", "visible")
 
 
-def translate(route: Route, exc: Exception, locked: Sequence[Path]) -> NodeError:
+#: What sshd says to a connection that is one too many, and to one from an address that it punishes.
+_TOO_MANY = "Exceeded MaxStartups"
+_PUNISHED = "Not allowed at this time"
+_MOST_SHOWN = 200  # characters of what a peer says in a message
+
+
+def translate(
+    route: Route,
+    exc: Exception,
+    *,
+    client: Client | None = None,
+    said: str = "",
+    locked: Sequence[Path] = (),
+) -> NodeError:
     """The error for a connection that did not come about.
 
     Args:
         route: how it was tried.
         exc: what was raised.
+        client: what the server asked for.
+        said: what the server said instead of its version.
         locked: key files that were left out because they are encrypted.
     """
+    if isinstance(exc, asyncssh.ChannelOpenError) and route.via is not None:
+        return _not_forwarded(route, route.via, exc)
     if isinstance(exc, asyncssh.PermissionDenied):
-        return _login_refused(route, exc, locked)
+        return _login_refused(route, client, locked)
     if isinstance(exc, asyncssh.HostKeyNotVerifiable):
+        if client is not None and client.refusal:
+            return HostKeyError(route.node, client.refusal, "do not connect; ask who runs this machine")
         return _host_key_wrong(route, exc)
     if isinstance(exc, asyncssh.KeyExchangeFailed):
         if "host key" in str(exc).lower() and route.trusted is not None and any(route.trusted):
@@ -47,11 +69,7 @@ def translate(route: Route, exc: Exception, locked: Sequence[Path]) -> NodeError
             "say which with IdentityFile and IdentitiesOnly",
         )
     if isinstance(exc, asyncssh.ConnectionLost | ConnectionResetError | BrokenPipeError):
-        return ConnectionFailedError(
-            route.node,
-            f"{_place(route)} closed the connection before the login ({_reason(exc)})",
-            "it may be throttling (MaxStartups): lower the fanout",
-        )
+        return _dropped(route, said or _reason(exc))
     if isinstance(exc, OSError) and is_no_room(exc):
         return no_room(route.node)
     if isinstance(exc, OSError) or _is_no_name(exc):
@@ -68,6 +86,41 @@ def no_room(node: str) -> NodeError:
     """The error for a connection that was not tried for lack of descriptors."""
     return NoCapacityError(
         node, "no descriptor left for a connection", "raise `ulimit -n` or lower the fanout"
+    )
+
+
+def _dropped(route: Route, reason: str) -> NodeError:
+    if reason.startswith(_PUNISHED):
+        return ConnectionFailedError(
+            route.node,
+            f"{_place(route)} takes no connection from here for now ({_PUNISHED})",
+            "it punishes failed logins (PerSourcePenalties): wait some minutes, and find out what failed",
+        )
+    error = ConnectionDroppedError(
+        route.node,
+        f"{_place(route)} closed the connection before the login ({visible(reason)})",
+        "it may be throttling (MaxStartups): lower the fanout",
+    )
+    error.throttling = reason.startswith(_TOO_MANY)
+    return error
+
+
+def _not_forwarded(route: Route, via: Route, exc: asyncssh.ChannelOpenError) -> NodeError:
+    """The last host on the way did not connect to the next."""
+    if exc.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
+        return ConnectionFailedError(
+            route.node,
+            f"{via.host} does not forward to {_place(route)} ({visible(exc.reason)})",
+            "AllowTcpForwarding and PermitOpen of its sshd decide about it",
+        )
+    if "refused" in exc.reason.lower():
+        return ConnectionRefusedByNodeError(
+            route.node,
+            f"{_place(route)} refused the connection from {via.host}",
+            "is sshd running there, on this port?",
+        )
+    return ConnectionFailedError(
+        route.node, f"{via.host} could not connect to {_place(route)} ({visible(exc.reason)})"
     )
 
 
@@ -95,8 +148,13 @@ def _network_error(route: Route, exc: Exception) -> NodeError:
     return ConnectionFailedError(node, f"{_place(route)}: {_reason(exc)}")
 
 
-def _login_refused(route: Route, exc: Exception, locked: Sequence[Path]) -> AuthenticationError:
+def _login_refused(route: Route, client: Client | None, locked: Sequence[Path]) -> AuthenticationError:
     offered = len(route.keys)
+    if client is not None and client.refusal:
+        return AuthenticationError(route.node, f"login as {route.user} refused: {client.refusal}")
+    if client is not None and client.password_sent:
+        reason = f"login as {route.user} refused: wrong password{_says(client)}"
+        return AuthenticationError(route.node, reason)
     if locked:
         hint = f"{locked[0]} is encrypted and was not tried: add it with ssh-add"
     elif not offered:
@@ -105,7 +163,13 @@ def _login_refused(route: Route, exc: Exception, locked: Sequence[Path]) -> Auth
         place = f"-p {route.port} {route.user}@{route.host}"
         hint = f"put one of your public keys into authorized_keys there: ssh-copy-id {place}"
     keys = "1 key" if offered == 1 else f"{offered} keys"
-    return AuthenticationError(route.node, f"login as {route.user} refused, {keys} offered", hint)
+    said = "" if client is None else _says(client)
+    return AuthenticationError(route.node, f"login as {route.user} refused, {keys} offered{said}", hint)
+
+
+def _says(client: Client) -> str:
+    """What the server said before the login, where it did."""
+    return f" ({visible(client.banner)})" if client.banner else ""
 
 
 def _host_key_wrong(route: Route, exc: Exception) -> HostKeyError:
@@ -136,3 +200,9 @@ def _ssh(route: Route) -> str:
 
 def _place(route: Route) -> str:
     return f"port {route.port} of {route.host}"
+
+
+def visible(text: str) -> str:
+    """A peer's words, with nothing in them that a terminal would act on, and not too many."""
+    shown = on_one_line(text)
+    return shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}…"

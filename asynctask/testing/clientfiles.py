@@ -53,11 +53,25 @@ def generate_key(comment: str) -> asyncssh.SSHKey:
     return asyncssh.generate_private_key("ssh-ed25519", comment=comment)
 
 
-def write_client_files(directory: Path, *, user: str, endpoints: Mapping[str, Endpoint]) -> ClientFiles:
+def write_client_files(
+    directory: Path,
+    *,
+    user: str,
+    endpoints: Mapping[str, Endpoint],
+    jump: str | None = None,
+    questions: bool = False,
+) -> ClientFiles:
     """Write a new client key and the files that lead to ``endpoints`` into ``directory``.
 
     The files are in OpenSSH's formats: ``ssh -F ssh_config NODE`` logs in to a node without a
     question. Host keys are looked up by node name (``HostKeyAlias``), whatever the address.
+
+    Args:
+        directory: where the files go; it exists.
+        user: who logs in.
+        endpoints: the nodes.
+        jump: the node that is on the way to all others.
+        questions: whether ``ssh`` may ask for a password.
     """
     key = generate_key("asynctask test client")
     key_file = directory / "id_ed25519"
@@ -69,8 +83,8 @@ def write_client_files(directory: Path, *, user: str, endpoints: Mapping[str, En
     known_hosts.write_text("".join(_known_host(node, at) for node, at in endpoints.items()))
 
     ssh_config = directory / "ssh_config"
-    blocks = [_host_block(node, at) for node, at in endpoints.items()]
-    ssh_config.write_text("\n".join([*blocks, _common_block(user, key_file, known_hosts)]))
+    blocks = [_host_block(node, at, jump if node != jump else None) for node, at in endpoints.items()]
+    ssh_config.write_text("\n".join([*blocks, _common_block(user, key_file, known_hosts, questions)]))
     return ClientFiles(key.convert_to_public(), key_file, known_hosts, ssh_config)
 
 
@@ -78,11 +92,12 @@ def _known_host(node: str, at: Endpoint) -> str:
     return f"{node} {at.public_key}\n"
 
 
-def _host_block(node: str, at: Endpoint) -> str:
-    return f"Host {node}\n  HostName {at.address}\n  Port {at.port}\n  HostKeyAlias {node}\n"
+def _host_block(node: str, at: Endpoint, jump: str | None) -> str:
+    block = f"Host {node}\n  HostName {at.address}\n  Port {at.port}\n  HostKeyAlias {node}\n"
+    return block if jump is None else f"{block}  ProxyJump {jump}\n"
 
 
-def _common_block(user: str, key_file: Path, known_hosts: Path) -> str:
+def _common_block(user: str, key_file: Path, known_hosts: Path, questions: bool) -> str:
     return f"""\
 Host *
   User {user}
@@ -91,5 +106,5 @@ Host *
   IdentityAgent none
   UserKnownHostsFile "{known_hosts}"
   GlobalKnownHostsFile /dev/null
-  BatchMode yes
+  BatchMode {"no" if questions else "yes"}
 """

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import shlex
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -19,9 +17,11 @@ from asynctask.errors import TaskStateError, UsageError
 from asynctask.nodes import expand
 from asynctask.testing.census import Census, ClusterStatistics
 from asynctask.testing.clientfiles import ClientFiles, generate_key, write_client_files
+from asynctask.testing.environment import login_environment, write_scripts
 from asynctask.testing.faults import Fault
 from asynctask.testing.loopback import bind_nodes
-from asynctask.testing.node import Access, Node, server_options
+from asynctask.testing.node import Node
+from asynctask.testing.server import Access, server_options
 
 if TYPE_CHECKING:
     from asynctask.nodes import NodeSet
@@ -33,17 +33,6 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _CLOSE_TIMEOUT = 10.0
 # How many host keys are made before others have their turn on the loop.
 _BATCH = 64
-_HOSTNAME = """\
-#!/bin/sh
-echo "$ASYNCTASK_NODE"
-"""
-_UNAME = """\
-#!/bin/sh
-case "$*" in
-    -n | --nodename) echo "$ASYNCTASK_NODE" ;;
-    *) exec {uname} "$@" ;;
-esac
-"""
 
 
 class Cluster:
@@ -53,8 +42,8 @@ class Cluster:
     home directory of its own, and knows its name: ``ASYNCTASK_NODE`` is set, and ``hostname``
     and ``uname -n`` answer with it, because two small scripts come first in its ``PATH``. The
     rest of the environment is that of a login and does not hold this process's variables.
-    There are no terminals, and no subsystems such as SFTP. A node forwards TCP to loopback
-    addresses, so that it can be a jump host.
+    SFTP shows the same files, with relative paths in the node's home, though absolute ones are those
+    of this machine. A node forwards TCP to loopback addresses, so that it can be a jump host.
 
     ``ssh_config`` has the way to every node, for asynctask as for ``ssh -F``. The host keys, the
     client's key and that file are made anew for each cluster, in a private temporary directory.
@@ -67,10 +56,20 @@ class Cluster:
         nodes: how many (``node1``, ``node2``, …), or their names: a node set, or an iterable of them.
         faults: what is wrong with which node from the start.
         user: the name that clients log in with; another one is refused.
+        password: what else than the key lets a client in, as a password and as the answer to
+            keyboard-interactive; None: nothing else.
+        keys: whether the client's key lets it in.
+        accept_env: which environment variables a client may set for its commands, as patterns with
+            ``*`` and ``?``; others are passed over. By default those that Debian's sshd takes.
+        pty: whether a client that asks for a terminal gets one; else the request is refused.
+        max_sessions: how many commands and SFTP sessions may be open at a time on one connection; more
+            are refused, as by OpenSSH's ``MaxSessions``.
+        jump: a node that ``ssh_config`` has as ``ProxyJump`` for all others.
 
     Raises:
         EmptyTargetsError: no nodes.
-        UsageError: a name that no host can have, a fault of an unknown node.
+        UsageError: a name that no host can have, a fault of an unknown node or an unknown jump, no way to
+            log in, no sessions.
         OSError: on entering: no free port, or too few descriptors (``ulimit -n``).
         TaskStateError: entered twice, used while not open, or left in another event loop.
     """
@@ -81,12 +80,28 @@ class Cluster:
         *,
         faults: Mapping[str, Fault] | None = None,
         user: str = "asynctask",
+        password: str | None = None,
+        keys: bool = True,
+        accept_env: Iterable[str] = ("LANG", "LC_*"),
+        pty: bool = False,
+        max_sessions: int = 10,
+        jump: str | None = None,
     ) -> None:
+        if not keys and password is None:
+            raise UsageError("keys=False and no password: nobody could log in")
+        if max_sessions < 1:
+            raise UsageError(f"max_sessions={max_sessions!r}: 1 or more")
         self.nodes = _names(nodes)
         self.user = user
+        self._password = password
+        self._keys = keys
+        self._accept_env = (accept_env,) if isinstance(accept_env, str) else tuple(accept_env)
+        self._pty = pty
+        self._max_sessions = max_sessions
         self._faults: dict[str, Fault | None] = dict.fromkeys(self.nodes)
         for node, fault in (faults or {}).items():
             self._faults[self._known(node)] = fault
+        self._jump = jump if jump is None else self._known(jump)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._directory: Path | None = None
         self._served: dict[str, Node] = {}
@@ -210,18 +225,31 @@ class Cluster:
             endpoints[name] = node.endpoint
             if len(endpoints) % _BATCH == 0:
                 await asyncio.sleep(0)
-        self._files = write_client_files(directory, user=self.user, endpoints=endpoints)
-        wrong_host_key = generate_key("asynctask test node, changed")
-        access = Access(
+        self._files = write_client_files(
+            directory,
             user=self.user,
-            client_key=self._files.key,
-            wrong_host_key=wrong_host_key,
-            environment=_environment(self.user, _scripts(directory / "bin")),
-            options=server_options(wrong_host_key),
+            endpoints=endpoints,
+            jump=self._jump,
+            questions=self._password is not None,
         )
+        access = self._access(self._files, write_scripts(directory / "bin"))
         for name, node in self._served.items():
             self.fault(name, self._faults[name])
             node.open(access)
+
+    def _access(self, files: ClientFiles, scripts: Path) -> Access:
+        wrong_host_key = generate_key("asynctask test node, changed")
+        options = server_options(wrong_host_key, pty=self._pty, password=self._password is not None)
+        return Access(
+            user=self.user,
+            client_key=files.key if self._keys else None,
+            password=self._password,
+            wrong_host_key=wrong_host_key,
+            environment=login_environment(self.user, scripts),
+            accept_env=self._accept_env,
+            max_sessions=self._max_sessions,
+            options=options,
+        )
 
     async def _close(self) -> None:
         # All that matters is done before the first await; what follows only waits for it to be seen.
@@ -247,22 +275,3 @@ def _names(nodes: int | str | NodeSet | Iterable[str]) -> tuple[str, ...]:
         if not _NAME.fullmatch(name):
             raise UsageError(f"{name!r} cannot be the name of a node")
     return names
-
-
-def _scripts(directory: Path) -> Path:
-    directory.mkdir()
-    uname = shlex.quote(shutil.which("uname") or "/bin/uname")
-    for name, text in (("hostname", _HOSTNAME), ("uname", _UNAME.format(uname=uname))):
-        script = directory / name
-        script.write_text(text)
-        script.chmod(0o755)
-    return directory
-
-
-def _environment(user: str, scripts: Path) -> dict[str, str]:
-    return {
-        "PATH": os.pathsep.join((str(scripts), os.environ.get("PATH", os.defpath))),
-        "USER": user,
-        "LOGNAME": user,
-        "SHELL": "/bin/sh",
-    }

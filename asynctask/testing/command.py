@@ -14,6 +14,7 @@ from asyncssh.packet import Boolean, String, UInt32
 from asynctask.testing.census import Census
 from asynctask.testing.faults import Fault
 from asynctask.testing.shell import ShellProcess
+from asynctask.testing.terminal import TerminalRequest
 
 __all__ = ("Command", "Host")
 
@@ -41,8 +42,12 @@ class Host(Protocol):
     def home(self) -> Path:
         """Where commands start."""
 
+    @property
+    def accept_env(self) -> tuple[str, ...]:
+        """Patterns of the variables that clients may set."""
+
     def environment(self, connection: asyncssh.SSHServerConnection) -> dict[str, str]:
-        """What commands of this connection find in their environment."""
+        """What commands of this connection find in their environment, whatever the client has set."""
 
 
 class Command(asyncssh.SSHServerSession[bytes]):
@@ -51,16 +56,19 @@ class Command(asyncssh.SSHServerSession[bytes]):
     As with OpenSSH the exit status is sent when the shell exits, and the channel is closed when
     its output has ended too: a child that keeps the pipe open keeps the channel open. Other than
     with OpenSSH, what is left of the process group is killed when the channel ends.
+
+    Args:
+        host: the node.
+        line: what the shell runs; ``None``: what it is told on its input.
     """
 
     _channel: asyncssh.SSHServerChannel[bytes]
     _connection: asyncssh.SSHServerConnection
     _spawning: asyncio.Task[None]
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, line: str | None) -> None:
         self._host = host
-        self._fault: Fault | None = None
-        self._arguments: tuple[str, ...] = ()
+        self._line = line
         self._process: ShellProcess | None = None
         self._process_gone = False
         self._closed = False
@@ -73,18 +81,8 @@ class Command(asyncssh.SSHServerSession[bytes]):
         self._channel = chan
         self._connection = chan.get_extra_info("connection")
 
-    def shell_requested(self) -> bool:
-        return self._host.fault is not Fault.NO_EXEC
-
-    def exec_requested(self, command: str) -> bool:
-        self._arguments = ("-c", command)
-        return self._host.fault is not Fault.NO_EXEC
-
     def session_started(self) -> None:
-        self._fault = self._host.fault
         self._host.census.command_started(self._host.name)
-        if self._fault is Fault.CHATTY:
-            self._channel.write(f"*** {self._host.name} ***\n".encode())
         self._process = ShellProcess(self)
         self._spawning = asyncio.create_task(self._spawn(self._process), name=f"{self._host.name}: spawn")
         self._spawning.add_done_callback(self._spawned)
@@ -100,13 +98,16 @@ class Command(asyncssh.SSHServerSession[bytes]):
 
     def signal_received(self, signal_name: str) -> None:
         number = getattr(signal, f"SIG{signal_name}", None)
-        if self._process is not None and isinstance(number, signal.Signals):
-            self._process.signal(number)
+        if isinstance(number, signal.Signals):
+            self._signal(number)
 
     def break_received(self, msec: int) -> bool:
-        if self._process is not None:
-            self._process.signal(signal.SIGINT)
+        self._signal(signal.SIGINT)
         return True
+
+    def terminal_size_changed(self, width: int, height: int, pixwidth: int, pixheight: int) -> None:
+        if self._process is not None:
+            self._process.resize(width, height)
 
     def pause_writing(self) -> None:
         if self._process is not None:
@@ -126,19 +127,14 @@ class Command(asyncssh.SSHServerSession[bytes]):
     # -- called by the process --------------------------------------------------------------
 
     def output(self, fd: int, data: bytes) -> None:
-        if self._closed:
-            return
-        with suppress(OSError):  # closed by the client just now
-            self._channel.write(data, asyncssh.EXTENDED_DATA_STDERR if fd == 2 else None)
-        if self._fault is Fault.DROP:
-            self._connection.abort()
+        if not self._closed:
+            with suppress(OSError):  # closed by the client just now
+                self._channel.write(data, asyncssh.EXTENDED_DATA_STDERR if fd == 2 else None)
 
     def exited(self, returncode: int) -> None:
         if self._closed:
             return
-        if self._fault is Fault.DROP:
-            self._connection.abort()
-        elif returncode >= 0:
+        if returncode >= 0:
             self._report(b"exit-status", UInt32(returncode))
         else:
             name = _signal_name(-returncode)
@@ -165,8 +161,21 @@ class Command(asyncssh.SSHServerSession[bytes]):
     # -- inside -----------------------------------------------------------------------------
 
     async def _spawn(self, process: ShellProcess) -> None:
+        arguments = () if self._line is None else ("-c", self._line)
         environment = {**self._channel.get_environment(), **self._host.environment(self._connection)}
-        await process.spawn(_SHELL, *self._arguments, directory=self._host.home, environment=environment)
+        terminal = self._terminal()
+        if terminal is not None:
+            environment["TERM"] = terminal.kind
+        await process.spawn(
+            _SHELL, *arguments, directory=self._host.home, environment=environment, terminal=terminal
+        )
+
+    def _terminal(self) -> TerminalRequest | None:
+        kind = self._channel.get_terminal_type()
+        if kind is None:
+            return None
+        columns, rows, _, _ = self._channel.get_terminal_size()
+        return TerminalRequest(kind, columns, rows, self._channel.get_terminal_modes())
 
     def _spawned(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
@@ -177,6 +186,10 @@ class Command(asyncssh.SSHServerSession[bytes]):
             self._channel.write_stderr(f"{self._host.name}: {reason}\n".encode())
             self._channel.exit(255)
         self._check_over()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.signal(number)
 
     def _report(self, request: bytes, *values: bytes) -> None:
         # asyncssh's own exit() closes the channel too, and would cut off output that is still to come.

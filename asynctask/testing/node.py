@@ -1,66 +1,33 @@
-"""One node of the test cluster: a listening socket, its SSH connections and its fault."""
+"""One node of the test cluster: a listening socket, its connections and its fault."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol, cast
 
 import asyncssh
 
 from asynctask.testing.census import Census
 from asynctask.testing.clientfiles import Endpoint, generate_key
-from asynctask.testing.command import Command
 from asynctask.testing.faults import Fault
 from asynctask.testing.loopback import bind
+from asynctask.testing.server import Access, Server
+from asynctask.testing.wire import Abortable, Talk, talk_for
 
-__all__ = ("Access", "Node", "server_options")
+__all__ = ("Node",)
 
 _BACKLOG = 128
 # For how many seconds a node accepts nothing after this process ran out of descriptors.
 _EXHAUSTED_PAUSE = 0.1
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """What all nodes of a cluster share: who may log in, and what commands find there."""
-
-    user: str
-    client_key: asyncssh.SSHKey
-    wrong_host_key: asyncssh.SSHKey
-    environment: Mapping[str, str]
-    options: asyncssh.SSHServerConnectionOptions
-
-
-class _Abortable(Protocol):
-    def abort(self) -> None:
-        """Close at once, without a goodbye."""
-
-
-def server_options(host_key: asyncssh.SSHKey) -> asyncssh.SSHServerConnectionOptions:
-    """Build the options that every connection starts from; each node puts in its own host key."""
-    return asyncssh.SSHServerConnectionOptions(
-        server_host_keys=[host_key],
-        encoding=None,
-        line_editor=False,
-        allow_pty=False,
-        agent_forwarding=False,
-        password_auth=False,
-        kbdint_auth=False,
-        host_based_auth=False,
-        gss_host=None,
-        compression_algs=None,
-    )
+_DROPS = {Fault.RESET, Fault.DROP_KEX, Fault.DROP_HALF, Fault.MAX_STARTUPS, Fault.PENALTY}
 
 
 class Node:
@@ -76,13 +43,21 @@ class Node:
         self._retry: asyncio.TimerHandle | None = None
         self._access: Access | None = None
         self._fault: Fault | None = None
-        self._connections: set[_Abortable] = set()
+        self._seen_with_fault = 0
+        self._connections: set[Abortable] = set()
+        self._cuts = 0
         self._closed = False
 
     @property
     def fault(self) -> Fault | None:
         """What is wrong with the node now."""
         return self._fault
+
+    @property
+    def access(self) -> Access:
+        """Who may do what on the node; known once it is open."""
+        assert self._access is not None
+        return self._access
 
     @cached_property
     def endpoint(self) -> Endpoint:
@@ -114,6 +89,7 @@ class Node:
             OSError: the port could not be taken or listened on again.
         """
         self._fault = fault
+        self._seen_with_fault = 0
         if self._access is None:
             return
         if fault is Fault.REFUSED:
@@ -123,6 +99,7 @@ class Node:
 
     def disconnect(self) -> int:
         """Cut all open connections without a goodbye; returns how many there were."""
+        self._cuts += 1
         connections = tuple(self._connections)
         for connection in connections:
             connection.abort()
@@ -140,32 +117,29 @@ class Node:
         for task in tuple(self._tasks):
             task.cancel()
 
+    @property
+    def accept_env(self) -> tuple[str, ...]:
+        """Patterns of the variables that clients may set."""
+        return self.access.accept_env
+
     def environment(self, connection: asyncssh.SSHServerConnection) -> dict[str, str]:
-        """What commands of this connection find in their environment."""
-        assert self._access is not None
+        """What commands of this connection find in their environment, whatever the client has set."""
         peer = connection.get_extra_info("peername")[:2]
         here = connection.get_extra_info("sockname")[:2]
         return {
-            **self._access.environment,
+            **self.access.environment,
             "ASYNCTASK_NODE": self.name,
             "HOME": str(self.home),
             "SSH_CONNECTION": " ".join(map(str, (*peer, *here))),
         }
 
-    def admits(self, user: str, key: asyncssh.SSHKey) -> bool:
-        """Whether this key of this user may log in now."""
-        access = self._access
-        assert access is not None
-        known = user == access.user and key.public_data == access.client_key.public_data
-        return known and self._fault is not Fault.AUTH
-
-    def joined(self, connection: _Abortable) -> None:
+    def joined(self, connection: Abortable) -> None:
         """A connection is up."""
         self._connections.add(connection)
         if self._closed:
             connection.abort()
 
-    def left(self, connection: _Abortable) -> None:
+    def left(self, connection: Abortable) -> None:
         """It is down."""
         self._connections.discard(connection)
 
@@ -204,9 +178,16 @@ class Node:
             return
         sock.setblocking(False)
         self.census.connection_opened()
-        task = asyncio.create_task(self._serve(sock), name=f"{self.name}: connection")
+        task = asyncio.create_task(self._serve(sock, self._next_fault()), name=f"{self.name}: connection")
         self._tasks.add(task)
         task.add_done_callback(self._served)
+
+    def _next_fault(self) -> Fault | None:
+        """The fault that the connection made just now meets."""
+        self._seen_with_fault += 1
+        if self._fault is Fault.DROP_HALF and self._seen_with_fault % 2 == 0:
+            return None
+        return self._fault
 
     def _served(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -214,31 +195,44 @@ class Node:
 
     # -- one connection ---------------------------------------------------------------------
 
-    async def _serve(self, sock: socket.socket) -> None:
-        if self._closed or self._fault is Fault.RESET:
+    async def _serve(self, sock: socket.socket, fault: Fault | None) -> None:
+        if fault in _DROPS:
+            self.census.connection_dropped()
+        talk = talk_for(fault)
+        if self._closed or fault is Fault.RESET:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             sock.close()
-        elif self._fault is Fault.SILENT:
-            await self._serve_silence(sock)
+        elif talk is not None:
+            await self._serve_talk(sock, talk)
+        elif fault is Fault.NEVER_CLOSES:
+            await self._serve_for_ever(sock)
         else:
-            await self._serve_ssh(sock)
+            await self._serve_ssh(sock, fault)
 
-    async def _serve_silence(self, sock: socket.socket) -> None:
-        silence = _Silence(self)
-        await asyncio.get_running_loop().connect_accepted_socket(lambda: silence, sock)
-        await silence.over.wait()
+    async def _serve_talk(self, sock: socket.socket, talk: Callable[[Node], Talk]) -> None:
+        protocol = talk(self)
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, sock)
+        await protocol.over.wait()
 
-    async def _serve_ssh(self, sock: socket.socket) -> None:
-        access = self._access
-        assert access is not None
-        server = _Server(self)
-        changed = self._fault is Fault.HOST_KEY_CHANGED
-        host_key = access.wrong_host_key if changed else self.endpoint.host_key
+    async def _serve_for_ever(self, sock: socket.socket) -> None:
+        cuts = self._cuts
+        with sock.dup():  # TCP knows no end of a connection while somebody holds it
+            await self._serve_ssh(sock, None)
+            if self._cuts == cuts:
+                held = _Held()
+                self.joined(held)
+                await held.over.wait()
+                self.left(held)
+
+    async def _serve_ssh(self, sock: socket.socket, fault: Fault | None) -> None:
+        server = Server(self)
+        changed = fault is Fault.HOST_KEY_CHANGED
+        host_key = self.access.wrong_host_key if changed else self.endpoint.host_key
         try:
             with suppress(OSError, asyncssh.Error):  # the client's business, it has its own error
                 connection = await asyncssh.run_server(
                     sock,
-                    options=access.options,
+                    options=self.access.options,
                     server_factory=lambda: server,
                     server_host_keys=[host_key],
                 )
@@ -248,52 +242,12 @@ class Node:
                 sock.close()
 
 
-class _Silence(asyncio.Protocol):
-    """A connection on which nothing is ever said."""
+class _Held:
+    """A connection that is over for the client alone."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self) -> None:
         self.over = asyncio.Event()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is of another class
-        self._node.joined(self._transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._node.left(self._transport)
+    def abort(self) -> None:
+        """Let go."""
         self.over.set()
-
-
-class _Server(asyncssh.SSHServer):
-    """What the node says to one connection's requests."""
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self.connection: asyncssh.SSHServerConnection | None = None
-
-    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-        self.connection = conn
-        self._node.joined(conn)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        assert self.connection is not None
-        self._node.left(self.connection)
-
-    def begin_auth(self, username: str) -> bool:
-        return True
-
-    def public_key_auth_supported(self) -> bool:
-        return True
-
-    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        return self._node.admits(username, key)
-
-    def session_requested(self) -> Command:
-        return Command(self._node)
-
-    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
-        # A jump to another node of the cluster, never to the world outside.
-        try:
-            return ipaddress.ip_address(dest_host).is_loopback
-        except ValueError:
-            return False

@@ -17,6 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from asynctask.testing.terminal import TerminalInput, TerminalRequest, open_terminal, taking
+
 __all__ = ("Owner", "ShellProcess")
 
 
@@ -54,26 +56,31 @@ class ShellProcess:
         self._owner = owner
         self._waiting: list[Callable[[], None]] = []
         self._process: subprocess.Popen[bytes] | None = None
-        self._stdin: asyncio.WriteTransport | None = None
+        self._stdin: asyncio.WriteTransport | TerminalInput | None = None
         self._stdin_full = False
         self._outputs: dict[int, asyncio.ReadTransport] = {}
         self._open_pipes: set[int] = set()
         self._exited = False
         self._finished = False
 
-    async def spawn(self, *argv: str, directory: Path, environment: Mapping[str, str]) -> None:
-        """Start the process.
+    async def spawn(
+        self,
+        *argv: str,
+        directory: Path,
+        environment: Mapping[str, str],
+        terminal: TerminalRequest | None = None,
+    ) -> None:
+        """Start the process, on a terminal if one is wanted: then there is one output, descriptor 1.
 
         Raises:
             OSError: it cannot be started.
         """
         with ExitStack() as theirs, ExitStack() as ours:
-            streams: list[BinaryIO] = []
-            for fd in (0, 1, 2):
-                reader, writer = _pipe()
-                their_end, our_end = (reader, writer) if fd == 0 else (writer, reader)
-                streams.append(theirs.enter_context(their_end))
-                ours.callback((await self._connect(fd, our_end)).close)
+            if terminal is None:
+                streams = await self._open_streams(theirs, ours)
+            else:
+                streams = await self._open_terminal(terminal, theirs, ours)
+                argv = taking(streams[0], *argv)
             self._process = _popen(argv, streams, directory, environment)
             ours.pop_all()
         _call_at_exit(self._process, self._process_exited)
@@ -105,6 +112,11 @@ class ShellProcess:
         """Read it again."""
         for output in self._outputs.values():
             output.resume_reading()
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Tell the process that its terminal, if it has one, is of another size."""
+        if isinstance(self._stdin, TerminalInput):
+            self._stdin.resize(columns, rows)
 
     def finish(self) -> None:
         """Kill what is left of the process group and close the pipes; ``gone`` follows."""
@@ -139,6 +151,26 @@ class ShellProcess:
 
     # -- inside -----------------------------------------------------------------------------
 
+    async def _open_streams(self, theirs: ExitStack, ours: ExitStack) -> list[BinaryIO]:
+        streams: list[BinaryIO] = []
+        for fd in (0, 1, 2):
+            reader, writer = _pipe()
+            their_end, our_end = (reader, writer) if fd == 0 else (writer, reader)
+            streams.append(theirs.enter_context(their_end))
+            ours.callback((await self._connect(fd, our_end)).close)
+        return streams
+
+    async def _open_terminal(
+        self, wanted: TerminalRequest, theirs: ExitStack, ours: ExitStack
+    ) -> list[BinaryIO]:
+        reader, writer, their_end = open_terminal(wanted)
+        theirs.enter_context(their_end)
+        self._stdin = TerminalInput(writer, _Input(self))
+        self._open_pipes.add(0)
+        ours.callback(self._stdin.abort)
+        ours.callback((await self._connect(1, reader)).close)
+        return [their_end] * 3
+
     async def _connect(self, fd: int, end: BinaryIO) -> asyncio.BaseTransport:
         loop = asyncio.get_running_loop()
         transport: asyncio.WriteTransport | asyncio.ReadTransport
@@ -171,6 +203,9 @@ class ShellProcess:
             self._stdin.write(data)
 
     def _close_stdin(self) -> None:
+        # As with OpenSSH a terminal does not hear of it: its client sends what ends the input there.
+        if isinstance(self._stdin, TerminalInput):
+            return
         if self._stdin is not None and not self._stdin.is_closing():
             self._stdin.close()
 
@@ -205,7 +240,7 @@ class ShellProcess:
                 self._owner.gone()
 
 
-class _Input(asyncio.BaseProtocol):
+class _Input(asyncio.Protocol):
     """The pipe to the process's stdin."""
 
     def __init__(self, process: ShellProcess) -> None:

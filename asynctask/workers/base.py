@@ -9,16 +9,18 @@ from __future__ import annotations
 import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
 
 from asynctask.errors import EmptyTargetsError, NodeError, TaskStateError, UsageError
 from asynctask.events import hears_something
 from asynctask.waiting import Grace
+from asynctask.workers.arguments import Args, Arguments, check_env
 from asynctask.workers.reading import WorkerGetters
 from asynctask.workers.writing import Input
 
 if TYPE_CHECKING:
+    from asynctask.events import Progress
     from asynctask.outcome import Ended
     from asynctask.workers.resources import Resources
 
@@ -63,6 +65,9 @@ class Sink(Protocol):
     def unwritten(self, stream: str, size: int) -> None:
         """So many bytes of input, and any that follow, are not written: nobody reads them."""
 
+    def progress(self, progress: Progress) -> None:
+        """How far a copy has come; what is told before the last is heard may be left out."""
+
 
 class Job(Protocol):
     """A worker's place in a run."""
@@ -83,6 +88,8 @@ class Worker(WorkerGetters, ABC):
         stderr: keep standard error apart from standard output.
         stdin: what the command reads; by default nothing: it finds the end at once. True: what
             :meth:`write` brings, until :meth:`set_write_eof`.
+        env: environment variables for the command, besides those that it has on each node anyway.
+        args: what differs from node to node; see :class:`~asynctask.NodeArgs`.
         fanout: how many nodes of this worker run at once; ``None``: it shares the task's.
         gather: keep the output for the getters of the result; ``"stdout"`` or ``"stderr"``: that alone.
         grace: seconds between TERM and KILL.
@@ -93,6 +100,11 @@ class Worker(WorkerGetters, ABC):
     name: ClassVar[str]
     #: Whether it goes over the network, and so takes ``ssh=``.
     remote: ClassVar[bool] = False
+    #: The class, or its name, of the worker that copies files where this one runs commands; ``None``: the one
+    #: over SFTP if this one goes over the network, else none.
+    copier: ClassVar[str | type[Worker] | None] = None
+
+    _has_placeholders = False  # whether commands have them in any case
 
     def __init__(
         self,
@@ -104,6 +116,8 @@ class Worker(WorkerGetters, ABC):
         connect_timeout: float | None = None,
         stderr: bool = False,
         stdin: Stdin = None,
+        env: Mapping[str, str] | None = None,
+        args: Args | None = None,
         fanout: int | None = None,
         gather: bool | str = True,
         grace: float = DEFAULT_GRACE,
@@ -126,12 +140,16 @@ class Worker(WorkerGetters, ABC):
         self.connect_timeout = None if connect_timeout == math.inf else connect_timeout
         self.stderr = stderr
         self.stdin = None if stdin is False else stdin
+        self.env = check_env(env)
         self.fanout = fanout
         self.gather = gather
         self.grace = Grace(grace)
         self.autoclose = autoclose
         self.scheduled = False
         self._begun = False  # whether a node has asked what it reads
+        self._arguments: Arguments | None = None
+        if args is not None:
+            self._arguments = Arguments(args, command, self.nodes, placeholders=self._has_placeholders)
         self._input: Input | None = None
         self._job: Job | None = None
 
@@ -214,10 +232,36 @@ class Worker(WorkerGetters, ABC):
             self._input = Input(unit[0] for unit in self.units)
         return self._input
 
+    # -- what a node gets -----------------------------------------------------------------------
+
+    def command_for(self, node: str, rank: int) -> str:
+        """What runs on ``node``, the ``rank``-th of the worker's nodes from 0.
+
+        Raises:
+            NodeError: what ``args=`` says of the node makes no command.
+        """
+        return self.command if self._arguments is None else self._arguments.command_for(node, rank)
+
+    def env_for(self, node: str) -> Mapping[str, str] | None:
+        """The environment variables for the command on ``node``; ``None`` if there are none.
+
+        Raises:
+            NodeError: the function given as ``args=`` raised.
+        """
+        own = None if self._arguments is None else self._arguments.of(node).env
+        if own is None or self.env is None:
+            return own or self.env
+        return {**self.env, **own}
+
     def stdin_for(self, node: str) -> AsyncIterator[bytes] | bytes | None:
-        """What the command on ``node`` reads."""
+        """What the command on ``node`` reads.
+
+        Raises:
+            NodeError: a function given as ``stdin=`` or ``args=`` raised.
+        """
         self._begun = True
-        stdin = self.stdin
+        own = None if self._arguments is None else self._arguments.of(node).stdin
+        stdin = self.stdin if own is None else own
         if stdin is True:
             return self._opened_input().reader(node)
         if callable(stdin) and not isinstance(stdin, bytes | AsyncIterable):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import signal
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -48,8 +49,10 @@ class ExecWorker(Worker):
         kill: KillLadder = kill_group,
         **settings: Any,
     ) -> None:
+        self._has_placeholders = placeholders
         super().__init__(command, nodes, **settings)
-        self._template = Template(command) if placeholders else None
+        plain = placeholders and self._arguments is None  # else the arguments fill them
+        self._template = Template(command) if plain else None
         self._kill = kill
 
     @property
@@ -57,15 +60,25 @@ class ExecWorker(Worker):
         one_for_all = self._template is not None and self._template.needs_all
         return [self.nodes] if one_for_all else super().units
 
+    def command_for(self, node: str, rank: int) -> str:
+        if self._template is None:
+            return super().command_for(node, rank)
+        return self._template.render(node, rank, self.nodes)
+
     async def run_target(self, nodes: tuple[str, ...], rank: int, sink: Sink, resources: Resources) -> Ended:
         node = nodes[0]
         data = self.stdin_for(node)
         spawner = resources.get(Spawner, Spawner)
-        template = self._template
-        command = self.command if template is None else template.render(node, rank, self.nodes)
+        command = self.command_for(node, rank)
+        env = self.env_for(node)
+        more: dict[str, Any] = {"env": {**os.environ, **env}} if env else {}
         try:
             process = spawner.spawn(
-                ["/bin/sh", "-c", command], sink.data, separate_stderr=self.stderr, stdin=data is not None
+                ["/bin/sh", "-c", command],
+                sink.data,
+                separate_stderr=self.stderr,
+                stdin=data is not None,
+                **more,
             )
         except OSError as exc:
             kind = NoCapacityError if exc.errno in _NO_CAPACITY else SpawnError

@@ -12,7 +12,7 @@ from importlib.metadata import entry_points
 from asynctask.errors import UsageError
 from asynctask.workers.base import Worker
 
-__all__ = ("ENTRY_POINTS", "WORKERS", "worker_class")
+__all__ = ("COPIERS", "ENTRY_POINTS", "WORKERS", "worker_class")
 
 #: The group of entry points under which other packages offer worker classes.
 ENTRY_POINTS = "asynctask.workers"
@@ -20,6 +20,12 @@ ENTRY_POINTS = "asynctask.workers"
 WORKERS = {
     "exec": ("asynctask.workers.exec", "ExecWorker"),
     "ssh": ("asynctask.workers.ssh", "SSHWorker"),
+    "openssh": ("asynctask.workers.openssh", "OpenSSHWorker"),
+}
+#: The same of those that copy files; found by :meth:`~asynctask.Task.copy`, and so not offered as a choice.
+COPIERS = {
+    "copy": ("asynctask.workers.copy", "CopyWorker"),
+    "openssh-copy": ("asynctask.workers.openssh_copy", "OpenSSHCopyWorker"),
 }
 #: Those that take no command: they are made by hand.
 _BY_HAND = {"stream": "asynctask.StreamWorker"}
@@ -32,8 +38,9 @@ def worker_class(worker: str | type[Worker]) -> type[Worker]:
         UsageError: there is no such worker.
     """
     if isinstance(worker, str):
-        if worker in WORKERS:
-            module, name = WORKERS[worker]
+        place = WORKERS.get(worker) or COPIERS.get(worker)
+        if place is not None:
+            module, name = place
             found: type[Worker] = getattr(import_module(module), name)
             return found
         return _from_another_package(worker)

@@ -24,14 +24,24 @@ CLOSE_TIMEOUT = 5.0
 
 
 class Resources:
-    """Shared things by key: the first worker that asks makes it, the owner closes all."""
+    """Shared things by key: the first worker that asks makes it, the owner closes all that was made here.
+
+    Attributes:
+        once: nothing comes after the run, so what is kept for the next command is kept for nobody.
+    """
 
     def __init__(self) -> None:
+        self.once = False
         self._made: dict[Hashable, Closable] = {}
+        self._shared: dict[Hashable, Closable] = {}
+
+    def share(self, key: Hashable, thing: Closable) -> None:
+        """Have workers use what somebody else owns, and closes."""
+        self._shared[key] = thing
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What was made for ``key``, made now if nobody asked before."""
-        found = self._made.get(key)
+        """What is shared or was made for ``key``, made now if nobody asked before."""
+        found = self._made.get(key) or self._shared.get(key)
         if found is None:
             found = self._made[key] = make()
         return cast("T", found)

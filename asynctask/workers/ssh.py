@@ -1,21 +1,25 @@
-"""The ``ssh`` worker: one connection a node, in this process."""
+"""The ``ssh`` worker: commands on nodes, in this process, over connections that are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import anyio
-import asyncssh
 
-from asynctask.errors import ConnectionFailedError, ConnectionLostError, NodeError, SpawnError, UsageError
+from asynctask.errors import ConnectionLostError, SpawnError, UsageError
 from asynctask.outcome import Ended, Outcome
-from asynctask.ssh.connect import Connector, close_connection
+from asynctask.ssh.answers import Answers, Question
+from asynctask.ssh.environment import checked
+from asynctask.ssh.lease import Lease
 from asynctask.ssh.options import SSHOptions
 from asynctask.ssh.session import END_WAIT, RemoteCommand, signal_number, start
 from asynctask.workers.base import Sink, Worker
+from asynctask.workers.connections import pool_of
 from asynctask.workers.feeding import wait_feeding
 from asynctask.workers.resources import Resources
+from asynctask.workers.sudo import READY_WAIT, STOP_WAIT, Elevation, Password, Sudo, send_signal, stop
 
 __all__ = ("SSHWorker",)
 
@@ -25,83 +29,157 @@ class SSHWorker(Worker):
 
     Args:
         ssh: how to connect; by default as ``~/.ssh/config`` says.
+        sudo: run it as another user: ``True`` for root, or a :class:`~asynctask.Sudo`. It is then run by
+            ``sh``, and a signal that ends it gives the exit code 128 and its number.
+        pty: give it a terminal, without an echo. Standard error is then part of standard output, and a lost
+            connection hangs it up.
 
     The others are those of :class:`~asynctask.Worker`. ``connect_timeout`` covers everything up to
-    the moment at which the command runs: the name's address, the connection, the login, the start.
+    the moment at which the command runs: the name's address, the connection, the login, the start; sudo may
+    be silent for so long once more.
     """
 
     name: ClassVar[str] = "ssh"
     remote: ClassVar[bool] = True
 
     def __init__(
-        self, command: str, nodes: Sequence[str], *, ssh: SSHOptions | None = None, **settings: Any
+        self,
+        command: str,
+        nodes: Sequence[str],
+        *,
+        ssh: SSHOptions | None = None,
+        sudo: Sudo | bool | None = None,
+        pty: bool = False,
+        **settings: Any,
     ) -> None:
         super().__init__(command, nodes, **settings)
         if "\0" in command:
             raise UsageError("a command cannot hold a NUL character")
         if ssh is not None and not isinstance(ssh, SSHOptions):
             raise UsageError(f"ssh={ssh!r}: how to connect is an asynctask.SSHOptions")
+        if sudo is not None and not isinstance(sudo, Sudo | bool):
+            raise UsageError(f"sudo: True or an asynctask.Sudo, not {type(sudo).__name__}")
+        if not isinstance(pty, bool):
+            raise UsageError(f"pty={pty!r}: True or False")
+        checked(self.env or {})
         self.ssh = ssh or SSHOptions()
+        self.sudo = Sudo() if sudo is True else sudo or None
+        self.pty = pty
         self.ssh.config_files()  # a file that was named and is not there is said now
 
     async def run_target(self, nodes: tuple[str, ...], rank: int, sink: Sink, resources: Resources) -> Ended:
         node = nodes[0]
-        connector = resources.get(self.ssh, lambda: Connector(self.ssh))
-        data = self.stdin_for(node)
-        connection: asyncssh.SSHClientConnection | None = None
+        command, env, data = self.command_for(node, rank), self.env_for(node), self.stdin_for(node)
+        lease = await pool_of(resources).lease(node, self.ssh, self.connect_timeout)
         try:
-            try:
-                with anyio.fail_after(self.connect_timeout):
-                    connection = await connector.connect(node)
-                    sink.connected()
-                    command = await start(
-                        connection,
-                        self.command,
-                        sink.data,
-                        separate_stderr=self.stderr,
-                        no_input=data is None,
-                    )
-            except TimeoutError as exc:
-                raise self._too_slow(node, connection) from exc
-            except asyncssh.Error as exc:
-                if connection is not None and connection.is_closed():
-                    raise ConnectionLostError(
-                        node, f"connection lost before the command ran ({exc})"
-                    ) from exc
-                raise SpawnError(node, f"the server did not run the command: {exc}") from exc
-            sink.started(command)
-            return await self._finish(node, command, data, sink)
+            sink.connected()
+            if self.sudo is None:
+                remote = await self._open(lease, command, sink.data, env=env, no_input=data is None)
+            else:
+                remote = await self._elevate(self.sudo, lease, command, env, sink, resources)
+                if data is None:
+                    remote.close()
+            sink.started(remote)
+            return await self._finish(node, remote, data, sink, lease)
         finally:
-            if connection is not None:
-                await close_connection(connection)
+            await lease.release()
 
-    async def _finish(self, node: str, command: RemoteCommand, data: Any, sink: Sink) -> Ended:
+    async def _open(
+        self,
+        lease: Lease,
+        command: str,
+        receive: Any,
+        *,
+        env: Mapping[str, str] | None = None,
+        no_input: bool = False,
+        separate_stderr: bool = False,
+    ) -> RemoteCommand:
+        try:
+            return await lease.open(
+                lambda connection: start(
+                    connection,
+                    command,
+                    receive,
+                    separate_stderr=self.stderr or separate_stderr,
+                    no_input=no_input,
+                    env=env,
+                    wished=lease.environment,
+                    pty=self.pty,
+                    mark=lease.mark,
+                )
+            )
+        except SpawnError:
+            raise
+        except BaseException:  # something may have been started
+            lease.discard()
+            raise
+
+    async def _finish(self, node: str, remote: RemoteCommand, data: Any, sink: Sink, lease: Lease) -> Ended:
         try:
             if data is None:
-                await command.wait()
+                await remote.wait()
             else:
-                await wait_feeding(node, command.wait, command, data, sink)
+                await wait_feeding(node, remote.wait, remote, data, sink)
         except BaseException:
             with anyio.move_on_after(self.grace.seconds + END_WAIT + 1, shield=True):
-                await command.end(self.grace)
+                await remote.end(self.grace)
             raise
-        return _ended(node, command)
+        finally:
+            if not remote.gone:
+                lease.discard()
+        return _ended(node, remote)
 
-    def _too_slow(self, node: str, connection: asyncssh.SSHClientConnection | None) -> NodeError:
-        if connection is None:
-            return ConnectionFailedError(
-                node, f"no login within {self.connect_timeout:g} s", "is it up and reachable?"
-            )
-        return ConnectionFailedError(
-            node, f"logged in, but the command did not start within {self.connect_timeout:g} s"
-        )
+    # -- by sudo --------------------------------------------------------------------------------
+
+    async def _elevate(
+        self,
+        sudo: Sudo,
+        lease: Lease,
+        command: str,
+        env: Mapping[str, str] | None,
+        sink: Sink,
+        resources: Resources,
+    ) -> RemoteCommand:
+        """Start a command by sudo; it runs when this returns."""
+        elevation = Elevation(sudo, command, sink.data, env=env, separate_stderr=self.stderr, pty=self.pty)
+        remote = await self._open(lease, elevation.command, elevation.receive, separate_stderr=True)
+        password = self._password(sudo, lease, resources)
+        try:
+            await elevation.enter(lease.node, remote, password, self.connect_timeout or READY_WAIT)
+        except BaseException:
+            with anyio.move_on_after(STOP_WAIT + END_WAIT + 1, shield=True):
+                await stop(remote)
+                await remote.end(self.grace)
+            if not remote.gone:
+                lease.discard()
+            raise
+        connection = lease.connection
+
+        async def escalate(name: str, groups: Sequence[int]) -> None:
+            await send_signal(connection, sudo, password, name, groups)
+
+        remote.escalate = escalate
+        return remote
+
+    def _password(self, sudo: Sudo, lease: Lease, resources: Resources) -> Password:
+        options = self.ssh if sudo.prompt is None else replace(self.ssh, prompt=sudo.prompt)
+        answers = resources.get(("sudo", options), lambda: Answers(options))
+        user = lease.connection.get_extra_info("username") or ""
+
+        async def password() -> str | None:
+            if sudo.password is not None:
+                return sudo.password
+            text = f"sudo password for {user}: "
+            return await answers.answer(Question("sudo", text, lease.node, user))
+
+        return password
 
 
-def _ended(node: str, command: RemoteCommand) -> Ended:
-    if command.exit_status is not None:
-        return Ended.from_returncode(command.exit_status)
-    if command.exit_signal is not None:
-        number = signal_number(command.exit_signal)
+def _ended(node: str, remote: RemoteCommand) -> Ended:
+    if remote.exit_status is not None:
+        return Ended.from_returncode(remote.exit_status)
+    if remote.exit_signal is not None:
+        number = signal_number(remote.exit_signal)
         return Ended(Outcome.SIGNALLED, rc=128 + number, signal=number)
-    reason = str(command.lost) if command.lost else "the server closed the channel"
+    reason = str(remote.lost) if remote.lost else "the server closed the channel"
     raise ConnectionLostError(node, f"connection lost while the command ran ({reason})")

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 import asyncssh
 
 from asynctask import SSHOptions
-from asynctask.ssh.connect import Connector, close_connection
+from asynctask.ssh.connect import Connector
+from asynctask.ssh.connection import close_connection
 from asynctask.ssh.session import RemoteCommand, start
 
 __all__ = ("PATIENCE", "Heard", "connected")
@@ -74,7 +75,8 @@ async def connected(options: SSHOptions, node: str) -> AsyncIterator[asyncssh.SS
     """A connection to a node."""
     connector = Connector(options)
     try:
-        connection = await asyncio.wait_for(connector.connect(node), PATIENCE)
+        route = await connector.route(node)
+        connection = await asyncio.wait_for(connector.connect(route), PATIENCE)
         try:
             yield connection
         finally:

@@ -16,14 +16,16 @@ import pytest
 from asynctask import SSHOptions
 from asynctask.errors import (
     AuthenticationError,
+    ConnectionDroppedError,
     ConnectionFailedError,
     HostKeyError,
     NoCapacityError,
     NodeError,
 )
-from asynctask.ssh import connect as module
+from asynctask.ssh import connection as module
 from asynctask.ssh.config import SSHConfig
-from asynctask.ssh.connect import Connector, close_connection
+from asynctask.ssh.connect import Connector
+from asynctask.ssh.connection import Connection, close_connection
 from asynctask.ssh.hostkeys import KnownHosts
 from asynctask.ssh.routes import Router
 from asynctask.testing import Cluster, Fault
@@ -47,11 +49,16 @@ async def connector(options: SSHOptions) -> AsyncIterator[Connector]:
         await made.aclose()
 
 
+async def connect(connecting: Connector, node: str) -> Connection:
+    """Connect to a node by its name."""
+    return await connecting.connect(await connecting.route(node))
+
+
 async def _fail(options: SSHOptions, node: str = NODE) -> NodeError:
     """Why a connection does not come about."""
     async with connector(options) as connecting:
         with pytest.raises(NodeError) as raised:
-            await asyncio.wait_for(connecting.connect(node), PATIENCE)
+            await asyncio.wait_for(connect(connecting, node), PATIENCE)
     return raised.value
 
 
@@ -61,7 +68,7 @@ async def _fail(options: SSHOptions, node: str = NODE) -> NodeError:
 async def test_logged_in_to_openssh(sshd: OpenSSHServer, real: SSHOptions) -> None:
     """A connection is ready for commands when it is returned, and closed when it is closed."""
     async with connector(real) as connecting:
-        connection = await connecting.connect("n1")
+        connection = await connect(connecting, "n1")
         done = await connection.run("echo $SSH_CONNECTION", encoding=None)
         await close_connection(connection)
     assert isinstance(done.stdout, bytes)
@@ -72,7 +79,7 @@ async def test_logged_in_to_openssh(sshd: OpenSSHServer, real: SSHOptions) -> No
 async def test_logged_in_to_a_node(cluster: Cluster) -> None:
     """The same in this process; the node sees it end."""
     async with connector(SSHOptions(config=cluster.ssh_config)) as connecting:
-        connection = await connecting.connect("node1")
+        connection = await connect(connecting, "node1")
         assert cluster.statistics().open_connections == 1
         await close_connection(connection)
         await cluster.wait_idle()
@@ -83,7 +90,7 @@ async def test_close_is_repeatable(cluster: Cluster) -> None:
     """A connection that is closed, or broken, can be closed."""
     async with connector(SSHOptions(config=cluster.ssh_config)) as connecting:
         for breaks in (False, True):
-            connection = await connecting.connect("node1")
+            connection = await connect(connecting, "node1")
             if breaks:
                 cluster.disconnect("node1")
                 await connection.wait_closed()
@@ -113,7 +120,7 @@ async def test_asyncssh_is_not_asked_to_connect(real: SSHOptions, monkeypatch: p
     monkeypatch.setattr(asyncssh.SSHClientConnectionOptions, "prepare", counting)
     async with connector(real) as connecting:
         for node in ("n1", "n2", "n3"):
-            await close_connection(await connecting.connect(node))
+            await close_connection(await connect(connecting, node))
     assert (executed, built) == ([KnownHosts], [1])
 
 
@@ -134,7 +141,7 @@ async def test_the_options_of_a_route_stay_as_they_are(
     monkeypatch.setattr(Router, "route", noting)
     async with connector(SSHOptions(config=cluster.ssh_config)) as connecting:
         nodes = ("node1", "node2", "node3")
-        connections = await asyncio.gather(*(connecting.connect(node) for node in nodes))
+        connections = await asyncio.gather(*(connect(connecting, node) for node in nodes))
         for connection in connections:
             await close_connection(connection)
     assert len({id(each.options) for each in routes}) == 1
@@ -163,11 +170,11 @@ async def test_everything_is_prepared_once(
         counts["known_hosts"] += 1
         return read(*args)
 
-    monkeypatch.setattr(module, "SSHConfig", CountingConfig)
+    monkeypatch.setattr("asynctask.ssh.connect.SSHConfig", CountingConfig)
     monkeypatch.setattr(asyncssh, "load_keypairs", loading)
     monkeypatch.setattr(asyncssh, "import_known_hosts", reading)
     async with connector(real) as connecting:
-        connections = await asyncio.gather(*(connecting.connect(node) for node in sshd.nodes))
+        connections = await asyncio.gather(*(connect(connecting, node) for node in sshd.nodes))
         for connection in connections:
             await close_connection(connection)
     assert counts == {"config": 1, "keys": 1, "known_hosts": 1}
@@ -184,7 +191,7 @@ async def test_a_host_certificate_is_for_the_host(scripted: ScriptedFactory, tmp
     config.write_text(f"Host web1\n  HostName {NODE}\n")
     options = server.options_with(config=config, host_keys="strict", known_hosts=[known])
     async with connector(options) as connecting:
-        await close_connection(await connecting.connect("web1"))
+        await close_connection(await connect(connecting, "web1"))
 
 
 async def test_a_host_whose_key_is_of_another_kind_now(scripted: ScriptedFactory, tmp_path: Path) -> None:
@@ -205,11 +212,11 @@ async def test_the_known_key_is_asked_for(scripted: ScriptedFactory, tmp_path: P
     known = tmp_path / "known"
     async with connector(server.options_with(host_keys="strict", known_hosts=[known])) as connecting:
         with pytest.raises(HostKeyError):
-            await connecting.connect(NODE)
+            await connect(connecting, NODE)
     for key in keys:
         known.write_text(f"{NODE} {key.export_public_key('openssh').decode()}")
         async with connector(server.options_with(host_keys="strict", known_hosts=[known])) as connecting:
-            connection = await connecting.connect(NODE)
+            connection = await connect(connecting, NODE)
             shown = connection.get_server_host_key()
             await close_connection(connection)
         assert shown is not None
@@ -230,7 +237,7 @@ async def test_the_agent_is_asked_once_a_run(
     async with AgentProxy(tmp_path / "proxy.sock", agent) as proxy:
         monkeypatch.setenv("SSH_AUTH_SOCK", proxy.socket)
         async with connector(SSHOptions(config=config)) as connecting:
-            connections = await asyncio.gather(*(connecting.connect(node) for node in sshd.nodes))
+            connections = await asyncio.gather(*(connect(connecting, node) for node in sshd.nodes))
             for connection in connections:
                 await close_connection(connection)
         assert (proxy.connections, proxy.requests) == (1, [11] + [13] * len(sshd.nodes))
@@ -248,7 +255,7 @@ async def test_an_rsa_key_of_the_agent(
     monkeypatch.setenv("SSH_AUTH_SOCK", agent.socket)
     server = await scripted(signature_algs=["rsa-sha2-512"])
     async with connector(server.options_with(identity_files=(), agent=True)) as connecting:
-        await close_connection(await connecting.connect(NODE))
+        await close_connection(await connect(connecting, NODE))
 
 
 async def test_cancelling_one_login_does_not_disturb_the_next(
@@ -263,13 +270,13 @@ async def test_cancelling_one_login_does_not_disturb_the_next(
         monkeypatch.setenv("SSH_AUTH_SOCK", proxy.socket)
         async with connector(SSHOptions(config=config)) as connecting:
             proxy.let_sign.clear()
-            cancelled = asyncio.create_task(connecting.connect("n1"))
+            cancelled = asyncio.create_task(connect(connecting, "n1"))
             await asyncio.wait_for(proxy.signing.wait(), PATIENCE)
             cancelled.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await cancelled
             proxy.let_sign.set()
-            await close_connection(await asyncio.wait_for(connecting.connect("n2"), PATIENCE))
+            await close_connection(await asyncio.wait_for(connect(connecting, "n2"), PATIENCE))
 
 
 async def test_more_keys_than_the_server_takes(sshd: OpenSSHServer, tmp_path: Path) -> None:
@@ -334,9 +341,10 @@ async def test_who_hangs_up() -> None:
 
     async with raw_server(talk) as options:
         error = await _fail(options)
-    assert type(error) is ConnectionFailedError
+    assert isinstance(error, ConnectionDroppedError)
+    assert error.throttling
     assert str(error) == (
-        f"{NODE}: port {options.port} of {NODE} closed the connection before the login (Connection lost);"
+        f"{NODE}: port {options.port} of {NODE} closed the connection before the login (Exceeded MaxStartups);"
         " it may be throttling (MaxStartups): lower the fanout"
     )
 
@@ -344,13 +352,13 @@ async def test_who_hangs_up() -> None:
 async def test_no_descriptor_for_the_socket(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """That is our trouble, not the node's."""
 
-    async def fail(*args: Any) -> None:
+    async def fail(*args: Any, **kwargs: Any) -> None:
         raise OSError(24, os.strerror(24))
 
     async with connector(SSHOptions(config=cluster.ssh_config)) as connecting:
         monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", fail, False)
         with pytest.raises(NoCapacityError):
-            await connecting.connect("node1")
+            await connect(connecting, "node1")
 
 
 async def test_no_descriptor_for_a_file(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -363,8 +371,8 @@ async def test_no_descriptor_for_a_file(cluster: Cluster, monkeypatch: pytest.Mo
         with monkeypatch.context() as patch:
             patch.setattr(Path, "read_text", fail)
             with pytest.raises(NoCapacityError):
-                await connecting.connect("node1")
-        await close_connection(await connecting.connect("node1"))
+                await connect(connecting, "node1")
+        await close_connection(await connect(connecting, "node1"))
 
 
 async def test_a_configuration_that_makes_no_sense(tmp_path: Path) -> None:
@@ -388,7 +396,7 @@ async def test_cancelled_at_any_turn(cluster: Cluster, fault: Fault | None) -> N
     cluster.fault("node1", fault)
     async with connector(SSHOptions(config=cluster.ssh_config)) as connecting:
         for delay in range(40):
-            connecting_now = asyncio.create_task(connecting.connect("node1"))
+            connecting_now = asyncio.create_task(connect(connecting, "node1"))
             await turns(delay)
             connecting_now.cancel()
             with suppress(asyncio.CancelledError, NodeError):
@@ -402,7 +410,7 @@ async def test_close_gives_up_on_who_does_not_end(real: SSHOptions, monkeypatch:
     """A connection that does not close in time is cut."""
     monkeypatch.setattr(module, "CLOSE_TIMEOUT", 0.05)
     async with connector(real) as connecting:
-        connection = await connecting.connect("n1")
+        connection = await connect(connecting, "n1")
         never = asyncio.Event()
         wait_closed = connection.wait_closed
         monkeypatch.setattr(connection, "close", lambda: None)
@@ -415,7 +423,7 @@ async def test_close_gives_up_on_who_does_not_end(real: SSHOptions, monkeypatch:
 async def test_close_goes_on_when_cancelled(real: SSHOptions) -> None:
     """Cancelling does not leave a connection open."""
     async with connector(real) as connecting:
-        connection = await connecting.connect("n1")
+        connection = await connect(connecting, "n1")
         closing = asyncio.create_task(close_connection(connection))
         await turns(1)
         closing.cancel()
@@ -434,7 +442,7 @@ async def test_what_asyncssh_logs(
     if level is not None:
         caplog.set_level(level, "asyncssh")
     async with connector(SSHOptions(config=cluster.ssh_config)) as connecting:
-        connection = await connecting.connect("node1")
+        connection = await connect(connecting, "node1")
         await connection.run("true")
         await close_connection(connection)
     records = [record for record in caplog.records if record.name == "asyncssh"]

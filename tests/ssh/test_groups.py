@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from asynctask import SSHOptions
 from asynctask.ssh import groups as module
-from asynctask.ssh.groups import end_group
+from asynctask.ssh.groups import GroupEnd, end_group
 from asynctask.testing import Cluster, Fault
 from asynctask.waiting import Grace
 from tests.ssh.commands import PATIENCE, Heard, connected
@@ -46,7 +46,7 @@ def either(request: pytest.FixtureRequest, sshd: OpenSSHServer) -> asyncssh.SSHC
     return made
 
 
-async def _end(connection: asyncssh.SSHClientConnection, grace: Grace) -> tuple[bool, float]:
+async def _end(connection: asyncssh.SSHClientConnection, grace: Grace) -> tuple[GroupEnd, float]:
     """Whether the group was found, and how long it took."""
     begun = time.monotonic()
     found = await asyncio.wait_for(end_group(connection, grace), PATIENCE)
@@ -196,15 +196,13 @@ async def test_no_answer(scripted: ScriptedFactory, monkeypatch: pytest.MonkeyPa
 async def test_no_answer_to_kill(scripted: ScriptedFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor does KILL take for ever."""
     monkeypatch.setattr(module, "KILL_WAIT", 0.1)
-    server = await scripted(on_start=lambda session: session.channel.write(b"asynctask-groups 4711 4712\n"))
+    server = await scripted(on_start=lambda session: session.channel.write(b"asynctask-groups 1 4711 4712\n"))
     async with connected(server.options, NODE) as made:
         found, seconds = await _end(made, Grace(0.1))
-    assert found
+    assert found is GroupEnd.LEFT
     assert 0.19 <= seconds < 10
-    assert [session.command for session in server.sessions] == [
-        module._SCRIPT,
-        "exec sh -c 'kill -s KILL -- -4711 -4712'",
-    ]
+    assert [session.command for session in server.sessions] == [module._SCRIPT]
+    assert server.sessions[0].received == b"end 1 none\nkill -4711 -4712\n"
 
 
 async def test_the_connection_breaks(cluster: Cluster, here: asyncssh.SSHClientConnection) -> None:
@@ -242,8 +240,14 @@ SHELLS = [
 def test_the_script_is_for_any_login_shell(shell: str) -> None:
     """Each shell hands it on as it is; without a connection of SSH it finds nothing and ends quietly."""
     done = subprocess.run(
-        [shell, "-c", module._SCRIPT], capture_output=True, check=False, env={"PATH": "/bin:/usr/bin"}
+        [shell, "-c", module._SCRIPT],
+        input=b"end 1 none\nend 2 a1\n",
+        capture_output=True,
+        check=False,
+        env={"PATH": "/bin:/usr/bin"},
+        start_new_session=True,  # at the end it kills its group
     )
-    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
+    assert (done.returncode, done.stderr) == (-15, b"")
+    assert set(done.stdout.splitlines()) <= {b"asynctask-groups 1", b"asynctask-groups 2"}
     assert module._SCRIPT.count("'") == 2
     assert "\n" not in module._SCRIPT

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hmac
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +15,7 @@ import pytest
 
 from asynctask import Outcome, SSHOptions, run
 from asynctask.errors import SSHConfigError
-from asynctask.ssh.hostkeys import KnownHosts, TrustedKeys
+from asynctask.ssh.hostkeys import KnownHosts, TrustedKeys, known_as
 from asynctask.testing.clientfiles import generate_key
 from tests.ssh.servers import NODE, ScriptedFactory
 from tests.sshd import OpenSSHServer
@@ -217,6 +220,129 @@ async def test_a_large_file_does_not_block(file: Path) -> None:
         await asyncio.sleep(0)
 
 
+# -- many hashed names ------------------------------------------------------------------------------
+
+
+def _hashed_name(name: str) -> str:
+    salt = os.urandom(20)
+    digest = hmac.digest(salt, name.encode(), "sha1")
+    return f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"
+
+
+def _many(file: Path, *lines: str) -> KnownHosts:
+    """So many hashed names that they are not looked through, and some lines."""
+    known = _known(file, *(f"{_hashed_name(f'node{number}')} {THREE}" for number in range(201)), *lines)
+    assert known.is_long
+    return known
+
+
+def test_few_hashed_names(file: Path) -> None:
+    """They can be looked through for each host."""
+    assert not _known(file, *(f"{_hashed_name(f'node{number}')} {THREE}" for number in range(200))).is_long
+
+
+def test_hashed_names_are_looked_through_on_request(file: Path) -> None:
+    """Without that hosts' own keys on hashed lines are left out; those with a marker never are."""
+    known = _many(
+        file,
+        f"{_hashed_name('web1')} {ONE}",
+        f"@revoked {_hashed_name('web1')} {TWO}",
+        f"@cert-authority {_hashed_name('web1')} {THREE}",
+    )
+    assert _kinds(known.trusted("web1", 22, None)) == ([0], [2], [1])
+    assert _kinds(known.trusted("web1", 22, None, scan=False)) == ([], [2], [1])
+
+
+@pytest.mark.parametrize(
+    ("names", "port", "vouched"),
+    [
+        (["web1"], 22, True),
+        (["web2"], 22, False),
+        (["[web1]:2222"], 2222, True),
+        (["[web1]:2222"], 22, False),
+        (["web1"], 2222, True),
+        (["web1", "[web1]:2222"], 22, True),
+    ],
+)
+def test_a_key_that_was_shown(file: Path, names: list[str], port: int, vouched: bool) -> None:
+    """It is looked for on the lines with this key."""
+    known = _many(file, *(f"{_hashed_name(name)} {ONE}" for name in names))
+    assert known.vouches("Web1", port, None, KEYS[0]) is vouched
+    assert known.vouches("other", port, names[0], KEYS[0])
+    assert not known.vouches("web1", port, None, KEYS[1])
+
+
+def test_a_key_on_record_without_the_port_does_not_count_beside_one_with_it(file: Path) -> None:
+    """As in a file that is looked through."""
+    known = _many(file, f"{_hashed_name('web1')} {ONE}", f"{_hashed_name('[web1]:2222')} {TWO}")
+    assert [known.vouches("web1", 2222, None, key) for key in KEYS] == [False, True, False]
+
+
+def test_the_kinds_of_hashed_keys(file: Path) -> None:
+    """The most frequent first."""
+    key = asyncssh.generate_private_key("ecdsa-sha2-nistp256").export_public_key().decode()
+    known = _many(file, f"{_hashed_name('web1')} {key}")
+    assert known.hashed_kinds == (b"ssh-ed25519", b"ecdsa-sha2-nistp256")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"|1|AAAA|AAAA {ONE}",
+        f"{_hashed_name('web1').replace('|1|', '|2|')} {ONE}",
+        f"{_hashed_name('web1')},web1 {ONE}",
+        f"x{_hashed_name('web1')} {ONE}",
+    ],
+)
+def test_hashes_that_are_none(file: Path, line: str) -> None:
+    """The line is left out."""
+    assert _kinds(_known(file, line).trusted("web1", 22, None)) == NOTHING
+
+
+async def test_five_thousand_hashed_names_do_not_block(file: Path) -> None:
+    """Neither to read nor to check a key that was shown, for all of them."""
+    lines = [f"{_hashed_name(f'node{number}')} {TEXTS[number % 3]}" for number in range(5000)]
+    known = await asyncio.to_thread(_known, file, *lines)
+    by_hand = asyncssh.import_public_key(TEXTS[0])
+    assert known.vouches("node0", 22, None, by_hand)
+    assert not known.vouches("elsewhere", 22, None, generate_key(""))
+
+
+@pytest.mark.parametrize(
+    ("line", "known"),
+    [
+        (f"web1 {ONE}", True),
+        (f"[web1]:2222 {ONE}", False),
+        (f"web* {ONE}", True),
+        (f"web*,!web1 {ONE}", False),
+        (f"{_hashed_name('web1')} {ONE}", True),
+        (f"@cert-authority * {ONE}", True),
+        (f"@revoked web1 {ONE}", True),
+        (f"@revoked {_hashed_name('web1')} {ONE}", False),
+        (f"@revoked * {ONE}", False),
+        ("web1 ssh-ed25519 AAAA", False),
+    ],
+)
+def test_known(file: Path, line: str, known: bool) -> None:
+    """Whether anything is on record for a host."""
+    assert _known(file, line).knows("Web1", 22, None) is known
+    assert not _known(file, f"web1 {ONE}").knows("web1", 2222, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "port", "alias", "expected"),
+    [
+        ("Web1", 22, None, "web1"),
+        ("Web1", 23, None, "[web1]:23"),
+        ("web1", 23, "B", "b"),
+        ("::1", 23, None, "[::1]:23"),
+    ],
+)
+def test_known_as(name: str, port: int, alias: str | None, expected: str) -> None:
+    """How a host is written in the file."""
+    assert known_as(name, port, alias) == expected
+
+
 # -- the real ssh as the judge --------------------------------------------------------------------
 
 
@@ -260,13 +386,27 @@ def _host(known_hosts: Path, port: int, user: str, key: Path, more: str = "") ->
         ("FOO {key}", "HostKeyAlias Foo\n", True),
         ("[foo]:{port} {key}", "HostKeyAlias foo\n", False),
         ("[{node}]:{port} {key}", "HostKeyAlias foo\n", False),
+        ("{hashed} {key}", "", True),
+        ("{hashed} {other}", "", False),
+        ("@revoked {hashed} {key}\n{node} {key}", "", False),
+        ("@revoked {hashed} {other}\n{node} {key}", "", True),
+        ("!{node},* {key}", "", True),
+        ("![{node}]:{port},* {key}", "", True),
+        ("![{node}]:{port},[{node}]:* {key}", "", False),
+        ("[127.0.0.[0-9]]:* {key}", "", False),
+        ("{node}\\, {key}", "", False),
+        ("\t[{node}]:{port}\t{key}\r", "", True),
+        ("# [{node}]:{port} {key}", "", False),
+        ("@Revoked * {key}\n[{node}]:{port} {key}", "", True),
+        ("@revoked [{node}]:{port}, {key}\n{node} {key}", "", False),
     ],
 )
 async def test_as_ssh(sshd: OpenSSHServer, file: Path, lines: str, more: str, expected: bool) -> None:
     """The same lines let us, and ssh, talk to a real server or not."""
     node, port = sshd.address("n1")
     key = sshd.files.known_hosts.read_text().split("\n")[0].split(" ", 1)[1]
-    file.write_text(lines.format(node=node, port=port, key=key, other=TWO) + "\n")
+    hashed = _hashed_name(f"[{node}]:{port}")
+    file.write_text(lines.format(node=node, port=port, key=key, other=TWO, hashed=hashed) + "\n")
     config = file.parent / "config"
     config.write_text(_host(file, port, sshd.user, sshd.files.key_file, more))
     assert await _accepted(config, node) == (expected, expected)
@@ -303,4 +443,26 @@ async def test_certificates_as_ssh(
     Path(key).chmod(0o600)
     config = file.parent / "config"
     config.write_text(f"Host web\n  HostName {NODE}\n" + _host(file, server.port, "tester", Path(key), more))
+    assert await _accepted(config, "web") == (expected, expected)
+
+
+@needs_ssh
+@pytest.mark.parametrize(
+    ("valid_before", "of_a_user", "expected"), [("+1h", False, True), (2, False, False), ("+1h", True, False)]
+)
+async def test_certificates_that_are_not_valid_as_ssh(
+    scripted: ScriptedFactory, file: Path, valid_before: int | str, of_a_user: bool, expected: bool
+) -> None:
+    """One that has expired, or that is not for hosts, is not taken."""
+    authority, own, _ = KEYS
+    generate = authority.generate_user_certificate if of_a_user else authority.generate_host_certificate
+    certificate = generate(own, "test", principals=[NODE], valid_after=1, valid_before=valid_before)
+    server = await scripted(
+        server_host_keys=[(own, certificate)], on_start=lambda session: session.channel.exit(0)
+    )
+    file.write_text(f"@cert-authority * {ONE}\n")
+    (key,) = server.options.identity_files or ()
+    Path(key).chmod(0o600)
+    config = file.parent / "config"
+    config.write_text(f"Host web\n  HostName {NODE}\n" + _host(file, server.port, "tester", Path(key)))
     assert await _accepted(config, "web") == (expected, expected)

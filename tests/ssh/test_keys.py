@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import subprocess
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -13,6 +14,7 @@ import asyncssh
 import pytest
 import pytest_asyncio
 from asyncssh.agent import SSHAgentKeyPair
+from asyncssh.packet import String, UInt32
 
 from asynctask.errors import SSHConfigError
 from asynctask.ssh import keys as module
@@ -104,9 +106,9 @@ def test_files_are_loaded_once(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     loaded: list[str] = []
     load = asyncssh.load_keypairs
 
-    def counting(path: str, *arguments: Any) -> Any:
+    def counting(path: str, *arguments: Any, **settings: Any) -> Any:
         loaded.append(path)
-        return load(path, *arguments)
+        return load(path, *arguments, **settings)
 
     monkeypatch.setattr("asyncssh.load_keypairs", counting)
     for name in ("one", "two"):
@@ -125,6 +127,38 @@ def test_an_encrypted_file_is_noted(folder: Path, options: tuple[str, ...]) -> N
     _lock(locked, *options)
     assert _data(ring.keys([locked, folder / "plain"], agent=None, must_work=True)) == _data([plain])
     assert ring.locked == [locked]
+
+
+async def test_a_large_key_does_not_block(ring: KeyRing, folder: Path) -> None:
+    """RSA keys are not proved to be sound."""
+    rsa = await asyncio.create_subprocess_exec(
+        "ssh-keygen", "-q", "-t", "rsa", "-b", "4096", "-N", "", "-f", folder / "id_rsa"
+    )
+    assert await rsa.wait() == 0
+    assert _data(ring.keys(None, agent=None)) == _data([asyncssh.read_public_key(folder / "id_rsa.pub")])
+
+
+def _security_key(path: Path) -> asyncssh.SSHKey:
+    """Write a key whose private half is in a device that is not there."""
+    blob = String(b"sk-ssh-ed25519@openssh.com") + String(b"p" * 32) + String(b"ssh:")
+    inner = blob + b"\x01" + String(b"handle") + String(b"") + String(b"comment")
+    private = b"check".ljust(4, b"x")[:4] * 2 + inner
+    private += bytes(range(1, 9))[: -len(private) % 8]
+    whole = b"openssh-key-v1\0" + String(b"none") * 2 + String(b"") + UInt32(1) + String(blob)
+    text = base64.b64encode(whole + String(private)).decode()
+    path.write_text(f"-----BEGIN OPENSSH PRIVATE KEY-----\n{text}\n-----END OPENSSH PRIVATE KEY-----\n")
+    return asyncssh.import_public_key(b"sk-ssh-ed25519@openssh.com " + base64.b64encode(blob))
+
+
+def test_a_security_key(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is left out, which is said once, and the other keys count."""
+    ring = KeyRing()
+    _security_key(folder / "id_ed25519_sk")
+    plain = _make(folder / "id_ed25519")
+    for _ in range(2):
+        assert _data(ring.keys(None, agent=None)) == _data([plain])
+    text = "sk-ssh-ed25519@openssh.com key: only an agent can use a security key, it is left out"
+    assert [record.getMessage() for record in caplog.records] == [text]
 
 
 @pytest.mark.parametrize(

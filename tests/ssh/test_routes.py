@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from asynctask.ssh.config import SSHConfig
 from asynctask.ssh.hostkeys import KnownHosts
 from asynctask.ssh.keys import KeyRing
 from asynctask.ssh.options import SSHOptions
-from asynctask.ssh.routes import Router
+from asynctask.ssh.routes import Route, Router
 from asynctask.testing.clientfiles import generate_key
 from tests.ssh.agents import RealAgent
 
@@ -290,13 +291,11 @@ async def test_a_user_that_cannot_be(router: MakeRouter) -> None:
     ("text", "message"),
     [
         (
-            "ProxyJump bastion\n",
-            "the SSH configuration asks for proxyjump bastion, which is not supported yet",
+            "ProxyJump a b\n",
+            "ProxyJump: target 'a b': a blank or control character in it; remove it",
         ),
-        (
-            "ProxyCommand nc x\n",
-            "the SSH configuration asks for proxycommand nc x, which is not supported yet",
-        ),
+        ("Host a\n ProxyJump b\nHost b\n ProxyJump a\n", "ProxyJump goes in a circle: a behind b behind a"),
+        ("ProxyJump %h.gate\n", "ProxyJump leads from a through more than 8 hosts"),
         ("Port x\n", "SSH configuration {} line 1: port 'x' is no number from 1 to 65535"),
         ("Port 70000\n", "SSH configuration {} line 1: port '70000' is no number from 1 to 65535"),
         ("ServerAliveInterval x\n", "SSH configuration {} line 1: serveraliveinterval 'x' is no time"),
@@ -311,6 +310,191 @@ async def test_what_cannot_be_followed(router: MakeRouter, config: Path, text: s
     with pytest.raises(SSHConfigError) as raised:
         await router(text).route("a")
     assert str(raised.value) == message.format(config)
+
+
+# -- the way ------------------------------------------------------------------------------------------
+
+
+def _way(route: Route | None) -> list[tuple[str, str, int]]:
+    """User, host and port of each stage, from here to the node."""
+    way: list[tuple[str, str, int]] = []
+    while route is not None:
+        way.insert(0, (route.user, route.host, route.port))
+        route = route.via
+    return way
+
+
+ME = SSHConfig().local_user
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "way"),
+    [
+        ("ProxyJump b\n", {}, [(ME, "b", 22), (ME, "web1", 22)]),
+        ("Host web1\n ProxyJump u@b:2222,c\n", {}, [("u", "b", 2222), (ME, "c", 22), (ME, "web1", 22)]),
+        ("ProxyJump none\n", {}, [(ME, "web1", 22)]),
+        ("Host web1\n ProxyJump %h.gate\n", {}, [(ME, "web1.gate", 22), (ME, "web1", 22)]),
+        (
+            "Host web1\n ProxyJump b\nHost b\n ProxyJump c\n Port 2\n User u\n",
+            {},
+            [(ME, "c", 22), ("u", "b", 2), (ME, "web1", 22)],
+        ),
+        # Explicit hosts stand for all of the way up to them; the first has its own.
+        (
+            "Host web1\n ProxyJump b,c\nHost b\n ProxyJump d\nHost c\n ProxyJump e\n",
+            {},
+            [(ME, "d", 22), (ME, "b", 22), (ME, "c", 22), (ME, "web1", 22)],
+        ),
+        # A user and a port are for the node.
+        ("ProxyJump b\n", {"user": "u", "port": 5}, [(ME, "b", 22), ("u", "web1", 5)]),
+        ("Host web1\n ProxyJump b\n", {"jump": "x"}, [(ME, "x", 22), (ME, "web1", 22)]),
+        ("ProxyJump b\n", {"jump": "none"}, [(ME, "web1", 22)]),
+        ("ProxyJump web1\n", {}, [(ME, "web1", 22)]),
+        ("ProxyJump [::1]:22\n", {}, [(ME, "::1", 22), (ME, "web1", 22)]),
+    ],
+)
+async def test_hosts_on_the_way(
+    router: MakeRouter, text: str, options: dict[str, Any], way: list[tuple[str, str, int]]
+) -> None:
+    """As the options say, else as the configuration of each host says."""
+    assert _way(await router(text, **options).route("web1")) == way
+
+
+async def test_bastions_are_checked_like_nodes(router: MakeRouter) -> None:
+    """Each stage has host keys, keys and options of its own."""
+    route = await router(
+        "Host b\n HostKeyAlias gate\n StrictHostKeyChecking no\nHost a\n ProxyJump b\n"
+    ).route("a")
+    assert route.via is not None
+    assert (route.policy, route.via.policy, route.via.alias, route.via.trusted) == (
+        "strict",
+        "off",
+        "gate",
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "proxy"),
+    [
+        ("ProxyCommand nc %h %p\n", {}, "nc web1 22"),
+        ("ProxyCommand none\n", {}, None),
+        ("ProxyCommand nc %%h\n", {}, "nc %h"),
+        ("ProxyJump b\nProxyCommand nc x\n", {}, None),
+        ("ProxyCommand nc x\n", {"jump": "none"}, None),
+    ],
+)
+async def test_a_command_on_the_way(
+    router: MakeRouter, text: str, options: dict[str, Any], proxy: str | None
+) -> None:
+    """With its tokens; hosts on the way that come first rule it out."""
+    assert (await router(text, **options).route("web1")).proxy == proxy
+
+
+@pytest.mark.parametrize(
+    ("node", "way", "place"),
+    [
+        ("web1", (ME, "web1", 22), "web1"),
+        ("u@web1", ("u", "web1", 22), "u@web1"),
+        ("u@web1:7", ("u", "web1", 7), "u@web1:7"),
+        ("web1:7", (ME, "web1", 7), "web1:7"),
+    ],
+)
+async def test_targets(router: MakeRouter, node: str, way: tuple[str, str, int], place: str) -> None:
+    """What a target says comes before the options; the node keeps the name that it was given."""
+    route = await router().route(node)
+    assert ((route.user, route.host, route.port), route.node) == (way, place)
+    other = await router(user="x", port=9).route(node)
+    assert (other.user, other.port) == ("u" if "@" in node else "x", 7 if ":" in node else 9)
+
+
+async def test_who_can_share_a_connection(router: MakeRouter) -> None:
+    """The same user at the same place by the same way, whatever it is called."""
+    made = router("Host x y\n HostName web1\nHost z\n HostName web1\n ProxyJump b\n")
+    places = [(await made.route(name)).place for name in ("x", "y", "u@x", "x:7", "z")]
+    assert places[0] == places[1]
+    assert len(set(places)) == 4
+
+
+async def test_a_route_is_found_once(router: MakeRouter) -> None:
+    """It does not change while the router lives."""
+    made = router()
+    assert await made.route("a") is await made.route("a")
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "forwarded"),
+    [
+        ("", {}, None),
+        ("ForwardAgent yes\n", {}, "/agent"),
+        ("ForwardAgent yes\n", {"agent_forwarding": False}, None),
+        ("", {"agent_forwarding": True}, "/agent"),
+        ("ForwardAgent /other\n", {}, "/other"),
+        ("ForwardAgent $OTHER\n", {}, "/elsewhere"),
+        ("", {"agent_forwarding": True, "agent": False}, None),
+    ],
+)
+async def test_agent_forwarding(
+    router: MakeRouter,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    options: dict[str, Any],
+    forwarded: str | None,
+) -> None:
+    """Only where it is asked for."""
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/agent")
+    monkeypatch.setenv("OTHER", "/elsewhere")
+    assert (await router(text, **options).route("a")).agent == forwarded
+
+
+async def test_what_is_sent_along(router: MakeRouter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The configuration names variables and sets some; no ``repr`` shows them."""
+    monkeypatch.setenv("LC_X", "secret")
+    route = await router("SendEnv LC_X\nSetEnv A=1\n").route("a")
+    assert route.environment == {"LC_X": "secret", "A": "1"}
+    assert "secret" not in repr(route)
+
+
+async def test_how_to_get_there(router: MakeRouter) -> None:
+    """Addresses, time, and under what a new key is recorded."""
+    route = await router(
+        "AddressFamily inet6\nBindAddress 127.0.0.9\nConnectTimeout 7\nHashKnownHosts yes\n"
+    ).route("a")
+    assert (route.family, route.bind, route.connect_timeout, route.hashed) == (
+        socket.AF_INET6,
+        ("127.0.0.9", 0),
+        7,
+        True,
+    )
+    plain = await router().route("a")
+    assert (plain.family, plain.bind, plain.connect_timeout, plain.hashed) == (0, None, None, False)
+
+
+async def test_what_has_no_effect_is_said_once(
+    router: MakeRouter, config: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By name, with its place, for however many nodes."""
+    made = router("RemoteCommand x\n")
+    for name in ("a", "b"):
+        await made.route(name)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"SSH configuration {config} line 1: RemoteCommand has no effect here"
+    ]
+
+
+async def test_unchecked_host_keys_are_said_loudly(
+    router: MakeRouter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, as a warning."""
+    made = router(host_keys="off")
+    for name in ("a", "b"):
+        await made.route(name)
+    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
+        (
+            logging.WARNING,
+            "host keys are not checked: who is between here and the nodes can read and change everything",
+        )
+    ]
 
 
 async def test_nothing_of_the_users_environment_is_asked(

@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from asynctask.errors import (
     AuthenticationError,
+    ConnectionDroppedError,
     ConnectionFailedError,
     ConnectionRefusedByNodeError,
     HostKeyError,
@@ -48,7 +50,7 @@ def route(tmp_path: Path) -> MakeRoute:
         pairs: Sequence[Any] = [object()] * keys
         trusted = known_hosts.trusted(host, port, alias)
         options: Any = None
-        return Route("web1", host, port, "bob", alias, known_hosts, trusted, pairs, options)
+        return Route("web1", host, port, "bob", alias, known_hosts, "strict", trusted, pairs, options)
 
     return make
 
@@ -112,12 +114,12 @@ THROTTLED = "it may be throttling (MaxStartups): lower the fanout"
         ),
         (
             asyncssh.ConnectionLost("Connection lost"),
-            ConnectionFailedError,
+            ConnectionDroppedError,
             f"port 22 of web1.example closed the connection before the login (Connection lost); {THROTTLED}",
         ),
         (
             ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
-            ConnectionFailedError,
+            ConnectionDroppedError,
             (
                 "port 22 of web1.example closed the connection before the login (Connection reset by peer);"
                 f" {THROTTLED}"
@@ -158,7 +160,7 @@ THROTTLED = "it may be throttling (MaxStartups): lower the fanout"
 )
 def test_what_goes_wrong(route: MakeRoute, exc: Exception, kind: type[NodeError], text: str) -> None:
     """Each cause is told in words that say what to do, where there is something to do."""
-    _check(translate(route(), exc, []), kind, f"web1: {text}")
+    _check(translate(route(), exc), kind, f"web1: {text}")
 
 
 @pytest.mark.parametrize(
@@ -198,7 +200,7 @@ def test_what_goes_wrong(route: MakeRoute, exc: Exception, kind: type[NodeError]
 def test_login_refused(route: MakeRoute, keys: int, locked: list[Path], text: str) -> None:
     """What was offered is counted, and what is missing named."""
     exc = asyncssh.PermissionDenied("Permission denied for user bob on host web1.example")
-    _check(translate(route(keys=keys), exc, locked), AuthenticationError, f"web1: {text}")
+    _check(translate(route(keys=keys), exc, locked=locked), AuthenticationError, f"web1: {text}")
 
 
 NOT_TRUSTED = asyncssh.HostKeyNotVerifiable("Host key is not trusted for host web1.example")
@@ -216,7 +218,7 @@ def test_unknown_host_key(route: MakeRoute, tmp_path: Path, where: dict[str, Any
     """It is said under which name it was looked for, where, and how to compare: by a way that leads there."""
     ssh = "ssh web1" if "alias" in where else f"ssh -p {where.get('port', 22)} bob@web1.example"
     _check(
-        translate(route(**where), NOT_TRUSTED, []),
+        translate(route(**where), NOT_TRUSTED),
         HostKeyError,
         f"web1: host key unknown: {name} is not in {tmp_path}/known_hosts;"
         f" connect once with ssh and compare the key: {ssh}",
@@ -250,7 +252,7 @@ def test_changed_host_key(
     file = tmp_path / "known_hosts"
     places = ", ".join(f"{file} line {line}" for line in lines)
     _check(
-        translate(route(known=known, **where), exc, []),
+        translate(route(known=known, **where), exc),
         HostKeyError,
         f"web1: host key changed; the known one is in {places};"
         f" if that is right, remove it with ssh-keygen -R '{name}' -f {file}",
@@ -261,7 +263,85 @@ def test_revoked_host_key(route: MakeRoute) -> None:
     """There is nothing that a user could do about it."""
     exc = asyncssh.HostKeyNotVerifiable("Host key is revoked for host web1.example")
     _check(
-        translate(route(known=f"@revoked * {TEXT}\n"), exc, []),
+        translate(route(known=f"@revoked * {TEXT}\n"), exc),
         HostKeyError,
         "web1: host key is revoked; do not connect; ask who runs this machine",
     )
+
+
+# -- who hangs up, and bastions -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "throttling", "text"),
+    [
+        (
+            "Exceeded MaxStartups",
+            ConnectionDroppedError,
+            True,
+            f"port 22 of web1.example closed the connection before the login (Exceeded MaxStartups); {THROTTLED}",
+        ),
+        (
+            "Not allowed at this time",
+            ConnectionFailedError,
+            False,
+            (
+                "port 22 of web1.example takes no connection from here for now (Not allowed at this time);"
+                " it punishes failed logins (PerSourcePenalties): wait some minutes, and find out what failed"
+            ),
+        ),
+        (
+            "\x1b[31mgo\x1b[0m away",
+            ConnectionDroppedError,
+            False,
+            (
+                "port 22 of web1.example closed the connection before the login"
+                rf" (\x1b[31mgo\x1b[0m away); {THROTTLED}"
+            ),
+        ),
+    ],
+)
+def test_what_a_server_says_when_it_hangs_up(
+    route: MakeRoute, said: str, kind: type[NodeError], throttling: bool, text: str
+) -> None:
+    """Its words are the reason, with nothing in them that a terminal would act on."""
+    error = translate(route(), asyncssh.ConnectionLost("Connection lost"), said=said)
+    _check(error, kind, f"web1: {text}")
+    assert getattr(error, "throttling", False) is throttling
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "kind", "text"),
+    [
+        (
+            asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED,
+            "open failed",
+            ConnectionFailedError,
+            (
+                "bastion.example does not forward to port 22 of web1.example (open failed);"
+                " AllowTcpForwarding and PermitOpen of its sshd decide about it"
+            ),
+        ),
+        (
+            asyncssh.OPEN_CONNECT_FAILED,
+            "Connection refused",
+            ConnectionRefusedByNodeError,
+            (
+                "port 22 of web1.example refused the connection from bastion.example;"
+                " is sshd running there, on this port?"
+            ),
+        ),
+        (
+            asyncssh.OPEN_CONNECT_FAILED,
+            "No route to host",
+            ConnectionFailedError,
+            "bastion.example could not connect to port 22 of web1.example (No route to host)",
+        ),
+    ],
+)
+def test_what_a_bastion_cannot_do(
+    route: MakeRoute, code: int, reason: str, kind: type[NodeError], text: str
+) -> None:
+    """The error names both hosts, and whose refusal it is."""
+    behind = replace(route(), via=route(host="bastion.example"))
+    _check(translate(behind, asyncssh.ChannelOpenError(code, reason)), kind, f"web1: {text}")

@@ -21,6 +21,21 @@ def test_counts_connections_and_commands() -> None:
     )
 
 
+def test_counts_what_else_happens() -> None:
+    """Logins, dropped connections, SFTP sessions and refused channels, each for itself."""
+    census = Census(["a"])
+    census.connection_dropped()
+    for _ in range(2):
+        census.logged_in()
+    for _ in range(3):
+        census.sftp_started()
+    for _ in range(4):
+        census.session_refused()
+    now = census.snapshot()
+    assert (now.dropped, now.logins, now.sftp, now.refused_sessions) == (1, 2, 3, 4)
+    assert census.idle.is_set()
+
+
 def test_idle_only_while_nothing_is_open_or_runs() -> None:
     """The event follows both counts."""
     census = Census(["a"])

@@ -45,10 +45,7 @@ def test_the_key_pair_belongs_together(files: ClientFiles) -> None:
 @needs_ssh
 def test_ssh_understands_the_configuration(files: ClientFiles) -> None:
     """OpenSSH reads from the file what was meant, spaces in paths included."""
-    shown = subprocess.run(
-        ["ssh", "-F", files.ssh_config, "-G", "a10"], capture_output=True, text=True, check=True
-    )
-    options = dict(line.split(" ", 1) for line in shown.stdout.splitlines())
+    options = _options(files.ssh_config, "a10")
     wanted = {
         "hostname": "127.1.0.2",
         "port": "2202",
@@ -61,6 +58,21 @@ def test_ssh_understands_the_configuration(files: ClientFiles) -> None:
         "batchmode": "yes",
     }
     assert {name: options[name] for name in wanted} == wanted
+
+
+def _options(config: Path, node: str) -> dict[str, str]:
+    shown = subprocess.run(["ssh", "-F", config, "-G", node], capture_output=True, text=True, check=True)
+    return dict(line.split(" ", 1) for line in shown.stdout.splitlines())
+
+
+@needs_ssh
+def test_a_jump_is_on_the_way_to_all_others(tmp_path: Path) -> None:
+    """And not to itself."""
+    endpoints = {name: Endpoint("127.1.0.1", 2201, key) for name, key in HOST_KEYS.items()}
+    files = write_client_files(tmp_path, user="tester", endpoints=endpoints, jump="a1", questions=True)
+    assert _options(files.ssh_config, "a10")["proxyjump"] == "a1"
+    assert "proxyjump" not in _options(files.ssh_config, "a1")
+    assert _options(files.ssh_config, "a1")["batchmode"] == "no"
 
 
 def test_known_hosts_has_every_node(files: ClientFiles) -> None:

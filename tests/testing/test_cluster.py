@@ -55,6 +55,9 @@ def test_no_nodes(nodes: int | str | list[str]) -> None:
         (lambda: Cluster(["-a"]), "'-a' cannot be the name of a node"),
         (lambda: Cluster(["../a"]), "'../a' cannot be the name of a node"),
         (lambda: Cluster(["a"], faults={"b": Fault.AUTH}), "no node 'b'"),
+        (lambda: Cluster(["a"], jump="b"), "no node 'b'"),
+        (lambda: Cluster(1, keys=False), "nobody could log in"),
+        (lambda: Cluster(1, max_sessions=0), "max_sessions=0: 1 or more"),
     ],
 )
 def test_misuse(make: Callable[[], Cluster], message: str) -> None:
@@ -120,13 +123,37 @@ async def test_statistics() -> None:
                 await process.stdout.readline()
                 now = cluster.statistics()
                 assert now == ClusterStatistics(
-                    connections=1, open_connections=1, commands={"node1": 1, "node2": 0}, running=1
+                    connections=1, open_connections=1, logins=1, commands={"node1": 1, "node2": 0}, running=1
                 )
             await connection.run("true")
         await cluster.wait_idle()
     assert cluster.statistics() == ClusterStatistics(
-        connections=1, open_connections=0, commands={"node1": 2, "node2": 0}, running=0
+        connections=1, open_connections=0, logins=1, commands={"node1": 2, "node2": 0}, running=0
     )
+
+
+async def test_environment_that_is_asked_for() -> None:
+    """What matches the patterns reaches the command, the rest is passed over, the node's own stays."""
+    sent = {"FOO_BAR": "1", "FOO": "2", "LANG": "C", "USER": "root"}
+    async with Cluster(1, accept_env=["FOO_*", "USER"]) as cluster, connect(cluster) as connection:
+        done = await connection.run('echo "$FOO_BAR,$FOO,$LANG,$USER"', env=sent)
+    assert done.stdout == "1,,,asynctask\n"
+
+
+async def test_one_pattern_is_a_string() -> None:
+    """It is not a sequence of letters."""
+    async with Cluster(1, accept_env="FOO") as cluster, connect(cluster) as connection:
+        assert (await connection.run("echo $FOO", env={"FOO": "1"})).stdout == "1\n"
+
+
+@needs_ssh
+async def test_jump() -> None:
+    """All nodes but one are reached through that one."""
+    async with Cluster(3, jump="node2") as cluster:
+        for node in cluster.nodes:
+            finished = await run_ssh(cluster.ssh_config, node, "hostname")
+            assert (finished.code, finished.stdout) == (0, f"{node}\n".encode())
+        assert cluster.statistics().connections == 5
 
 
 async def test_wait_idle_says_what_goes_on(cluster: Cluster) -> None:

@@ -223,9 +223,3 @@ async def test_no_terminal(connection: asyncssh.SSHClientConnection) -> None:
     """A request for a terminal is refused."""
     with pytest.raises(asyncssh.ChannelOpenError):
         await connection.run("true", term_type="xterm")
-
-
-async def test_no_subsystem(connection: asyncssh.SSHClientConnection) -> None:
-    """A request for SFTP is refused."""
-    with pytest.raises(asyncssh.ChannelOpenError):
-        await connection.start_sftp_client()

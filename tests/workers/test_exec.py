@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from asynctask.errors import NoCapacityError, NodeError, PlaceholderError, SpawnError
+from asynctask.events import Progress
 from asynctask.outcome import Ended, Outcome
 from asynctask.processes import LocalProcess, Spawner, kill_group
 from asynctask.task import Task
@@ -49,6 +50,9 @@ class Record:
 
     def unwritten(self, stream: str, size: int) -> None:
         self.unwritten_bytes += size
+
+    def progress(self, progress: Progress) -> None:
+        pytest.fail("nothing is copied")
 
     @property
     def stdout(self) -> bytes:
@@ -115,6 +119,18 @@ async def test_standard_error_kept_apart(play: Play, record: Record) -> None:
     """If asked for."""
     await play("echo out; echo err >&2", stderr=True)
     assert record.output == {"stdout": b"out\n", "stderr": b"err\n"}
+
+
+async def test_an_environment_is_added_to_that_of_this_process(play: Play, record: Record) -> None:
+    """Its home directory is still there."""
+    assert await play('echo "$ASYNCTASK_X" "$HOME"', env={"ASYNCTASK_X": "a  b"}) == OK
+    assert record.stdout == f"a  b {os.environ['HOME']}\n".encode()
+
+
+async def test_what_differs_from_node_to_node(play: Play, record: Record) -> None:
+    """Its placeholders are filled beside those that there are anyway."""
+    assert await play("echo %h %{x}", ("web1", "web2"), place=1, args=lambda node: {"x": "a  b"}) == OK
+    assert record.stdout == b"web2 a  b\n"
 
 
 # -- placeholders ---------------------------------------------------------------------------------

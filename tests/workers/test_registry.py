@@ -7,11 +7,11 @@ import pytest
 from asynctask.errors import UsageError
 from asynctask.workers.base import Worker
 from asynctask.workers.exec import ExecWorker
-from asynctask.workers.registry import WORKERS, worker_class
+from asynctask.workers.registry import COPIERS, WORKERS, worker_class
 from tests.support import Scripted
 
 
-@pytest.mark.parametrize("name", sorted(WORKERS))
+@pytest.mark.parametrize("name", sorted([*WORKERS, *COPIERS]))
 def test_each_name_leads_to_the_class_of_that_name(name: str) -> None:
     """The table and the classes agree."""
     found = worker_class(name)
@@ -26,6 +26,12 @@ def test_the_names_that_people_know() -> None:
     assert not ExecWorker.remote
 
 
+@pytest.mark.parametrize(("name", "copier"), [("exec", None), ("ssh", None), ("openssh", "openssh-copy")])
+def test_who_copies_for_whom(name: str, copier: str | None) -> None:
+    """Files go the way that commands go."""
+    assert worker_class(name).copier == copier
+
+
 def test_a_class_is_taken_as_it_is() -> None:
     """Anybody may write a worker."""
     assert worker_class(Scripted) is Scripted
@@ -36,7 +42,7 @@ def test_an_unknown_name_is_refused(name: str) -> None:
     """The message has the names that there are."""
     with pytest.raises(UsageError) as caught:
         worker_class(name)
-    assert str(caught.value) == f"unknown worker {name!r}: choose one of exec, ssh, or give a class"
+    assert str(caught.value) == f"unknown worker {name!r}: choose one of exec, openssh, ssh, or give a class"
 
 
 @pytest.mark.parametrize("worker", [None, 5, int, object()])

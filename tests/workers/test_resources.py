@@ -39,6 +39,21 @@ def test_the_first_who_asks_makes_it_and_all_others_share_it() -> None:
     assert resources.get("other", lambda: Thing("third", closed)) is not first
 
 
+async def test_what_is_shared_is_used_and_not_closed() -> None:
+    """Its owner closes it."""
+    resources, closed = Resources(), list[str]()
+    shared = Thing("shared", closed)
+    resources.share("key", shared)
+    assert resources.get("key", lambda: Thing("own", closed)) is shared
+    await resources.aclose()
+    assert (closed, resources.get("key", lambda: Thing("own", closed))) == ([], shared)
+
+
+def test_more_may_come_unless_it_is_said() -> None:
+    """What is kept for the next command may serve."""
+    assert not Resources().once
+
+
 async def test_all_are_closed_in_reverse_order_and_once() -> None:
     """What was made later may need what was made before."""
     resources, closed = Resources(), list[str]()

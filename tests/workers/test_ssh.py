@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -254,11 +255,11 @@ async def test_refused_port(cluster: Cluster, here: Site) -> None:
 async def test_no_route(monkeypatch: pytest.MonkeyPatch) -> None:
     """The network says why."""
 
-    async def fail(*args: Any) -> None:
+    async def fail(*args: Any, **settings: Any) -> None:
         raise OSError(errno.EHOSTUNREACH, "Connect call failed ('10.0.0.1', 22)")
 
     monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", fail, raising=False)
-    result = await asynctask.run("true", nodes=["10.0.0.1"], ssh=SSHOptions(config=False))
+    result = await asynctask.run("true", nodes=["10.0.0.1"], ssh=SSHOptions(config=False, retries=0))
     check(result["10.0.0.1"], Outcome.UNREACHABLE, error="10.0.0.1: port 22 of 10.0.0.1: No route to host")
 
 
@@ -318,7 +319,7 @@ async def test_reset_at_once(cluster: Cluster, here: Site) -> None:
     """A server that hangs up before the login may be throttling."""
     cluster.fault("node1", Fault.RESET)
     address, port = cluster.address("node1")
-    result = await here.run("true")
+    result = await here.run("true", ssh=replace(here.options, retries=0))
     assert result.outcome is Outcome.UNREACHABLE
     assert str(result.error) in {
         f"node1: port {port} of {address} closed the connection before the login ({why});"

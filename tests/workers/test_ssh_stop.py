@@ -18,9 +18,12 @@ import asynctask
 from asynctask import Outcome, SSHOptions
 from asynctask.errors import TaskTimeoutError
 from asynctask.ssh import connect as connect_module
+from asynctask.ssh import groups as groups_module
 from asynctask.ssh import session as session_module
 from asynctask.ssh.config import SSHConfig
+from asynctask.ssh.lease import Lease
 from asynctask.testing import Cluster, Fault
+from asynctask.workers.ssh import SSHWorker
 from tests.ssh.processes import alive, with_argument
 from tests.support import Recorder
 from tests.testing.clients import until
@@ -115,6 +118,56 @@ async def test_a_grandchild_that_holds_the_output(site: Site, monkeypatch: pytes
     check(result, Outcome.FAILED, 4, out=result.stdout)
     with suppress(ProcessLookupError):  # nodes in this process kill it themselves
         os.kill(pid, signal.SIGKILL)
+
+
+async def test_one_of_two_on_a_connection(site: Site) -> None:
+    """Stopping a command leaves others on its connection alone."""
+    async with asynctask.Task(ssh=site.options) as task, asyncio.timeout(PATIENCE):
+        stopped = task.shell("echo $$; exec sleep 1000", nodes=[site.node], timeout=0.3, grace=30)
+        others = [task.shell(f"sleep 1; echo {number}", nodes=[site.node]) for number in range(3)]
+        await task.run()
+        assert stopped.results()[0].outcome is Outcome.TIMED_OUT
+        for number, other in enumerate(others):
+            check(other.results()[0], Outcome.OK, 0, out=f"{number}\n".encode())
+        assert not alive(int(stopped.results()[0].stdout))
+
+
+@pytest.mark.parametrize(
+    ("command", "settings", "kept"),
+    [
+        ("exit 3", {}, True),
+        ("sleep 1000", {"timeout": 0.3}, True),
+        ("trap '' TERM; sleep 1000; sleep 1000", {"timeout": 0.3, "grace": 0.1}, True),
+        ("cat", {"timeout": 0.3, "stdin": True, "pty": True}, True),
+    ],
+)
+async def test_a_connection_is_kept(
+    real: Site, monkeypatch: pytest.MonkeyPatch, command: str, settings: dict[str, Any], kept: bool
+) -> None:
+    """A connection on which a command has ended for certain may serve the next."""
+    assert await _kept(real, monkeypatch, command, **settings) is kept
+
+
+async def test_a_connection_is_not_kept(real: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose command was not found is not: it may be running still."""
+    monkeypatch.setattr(groups_module, "_SCRIPT", "true")
+    monkeypatch.setattr(session_module, "KILL_WAIT", 0.1)
+    assert await _kept(real, monkeypatch, "exec sleep 5", timeout=0.3, grace=0.1) is False
+
+
+async def _kept(
+    real: Site, monkeypatch: pytest.MonkeyPatch, command: str, *, pty: bool = False, **settings: Any
+) -> bool:
+    discarded: list[Lease] = []
+
+    def discard(lease: Lease) -> None:
+        discarded.append(lease)
+
+    monkeypatch.setattr(Lease, "discard", discard)
+    async with asynctask.Task() as task, asyncio.timeout(PATIENCE):
+        task.schedule(SSHWorker(command, [real.node], ssh=real.options, pty=pty, **settings))
+        await task.run()
+    return not discarded
 
 
 # -- handlers that are slow -------------------------------------------------------------------------
@@ -229,7 +282,7 @@ async def test_workers_of_a_run_share(site: Site, monkeypatch: pytest.MonkeyPatc
             made.append(options)
             super().__init__(options)
 
-    monkeypatch.setattr("asynctask.workers.ssh.Connector", Counting)
+    monkeypatch.setattr("asynctask.ssh.pool.Connector", Counting)
     equal, other = SSHOptions(config=site.options.config), SSHOptions(config=site.options.config, keepalive=9)
     async with asynctask.Task() as task:
         for options in (site.options, equal, other):

@@ -1,0 +1,117 @@
+"""Making a connection: in its turn, and again where it was dropped by a server that has too much to do."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Hashable
+from typing import TypeVar
+
+import anyio
+
+from asynctask.errors import (
+    ConnectionDroppedError,
+    ConnectionFailedError,
+    ConnectionRefusedByNodeError,
+    NodeError,
+)
+from asynctask.ssh.connect import Connector
+from asynctask.ssh.connection import Connection
+from asynctask.ssh.routes import Route
+from asynctask.ssh.throttle import FEW, Throttle, pause_before
+from asynctask.waiting import Patience
+
+__all__ = ("Dialler", "about")
+
+E = TypeVar("E", bound=NodeError)
+
+
+class Dialler:
+    """Makes the connections of a pool.
+
+    Args:
+        throttle: whose turn it is.
+        chance: for the pauses, which differ so that not all come again at the same moment.
+    """
+
+    def __init__(self, throttle: Throttle, chance: random.Random | None = None) -> None:
+        self.throttle = throttle
+        self.connecting = 0
+        """How many are being made."""
+        self.retried = 0
+        """How often one was tried again."""
+        self._chance = chance or random.Random()  # noqa: S311 - no secret comes of it
+
+    async def dial(
+        self, connector: Connector, route: Route, via: Connection | None, patience: Patience, retries: int
+    ) -> Connection:
+        """Connect and log in, in its turn.
+
+        Args:
+            connector: who connects.
+            route: where to.
+            via: what it goes through.
+            patience: for connecting and the pauses, not for waiting for a turn.
+            retries: how often it may be tried again.
+
+        Raises:
+            NodeError: what became of the last attempt.
+
+        Cancelling closes what was opened.
+        """
+        address, bastion = _address(route)
+        attempt = 0
+        dropped: ConnectionDroppedError | None = None
+        while True:
+            attempt += 1
+            try:
+                async with self.throttle.handshake(address, bastion):
+                    self.connecting += 1
+                    try:
+                        with patience.running():
+                            connection = await connector.connect(route, via, patience)
+                    finally:
+                        self.connecting -= 1
+                self.throttle.succeeded(address)
+                return connection
+            except TimeoutError as exc:
+                if dropped is not None:
+                    raise _after(dropped, attempt - 1) from dropped
+                raise ConnectionFailedError(
+                    route.node, f"no login within {patience.given:g} s", "is it up and reachable?"
+                ) from exc
+            except ConnectionDroppedError as exc:
+                self.throttle.dropped(address)
+                dropped = exc
+                busy = exc.throttling or self.throttle.is_busy(address)
+                if attempt > (retries if busy else min(FEW, retries)):
+                    raise _after(exc, attempt) from exc
+            except ConnectionRefusedByNodeError:
+                if attempt > retries or not self.throttle.is_welcome(address):
+                    raise  # nobody is there; else it has let us in, and refuses a burst
+            self.retried += 1
+            try:
+                with patience.running():
+                    await anyio.sleep(pause_before(attempt, self._chance))
+            except TimeoutError:
+                if dropped is None:
+                    raise
+                raise _after(dropped, attempt) from dropped
+
+
+def _address(route: Route) -> tuple[Hashable, Hashable | None]:
+    """Where a route leads, and the bastion before it."""
+    bastion = None if route.via is None else route.via.place
+    return (route.host, route.port, bastion), bastion
+
+
+def _after(exc: ConnectionDroppedError, attempts: int) -> NodeError:
+    """The error of the last attempt, with their number."""
+    if attempts == 1:
+        return exc
+    return ConnectionDroppedError(exc.node, f"{exc.reason}, {attempts} times", exc.hint)
+
+
+def about(exc: E, node: str, through: str | None = None) -> E:
+    """The same error for another node: one behind that which it befell, or the same by another name."""
+    reason = exc.reason if through is None else f"through {through}: {exc.reason}"
+    return type(exc)(node, reason, exc.hint)

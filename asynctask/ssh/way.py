@@ -1,0 +1,26 @@
+"""The way to a node as one lease goes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from asynctask.ssh.connect import Connector
+from asynctask.ssh.options import SSHOptions
+from asynctask.ssh.routes import Route
+from asynctask.waiting import Patience
+
+__all__ = ("Way",)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A route, who connects, and how long it may take."""
+
+    route: Route
+    connector: Connector
+    options: SSHOptions
+    patience: Patience
+
+    def before(self) -> Way | None:
+        """The way to the last host on the way."""
+        return None if self.route.via is None else replace(self, route=self.route.via)
