@@ -66,6 +66,11 @@ class Connection(asyncssh.SSHClientConnection):
         self._corked_loop = loop
 
     @property
+    def is_over(self) -> bool:
+        """Whether it is closed, or about to be: the transport is gone a turn of the loop before the rest."""
+        return self._transport is None or self.is_closed()
+
+    @property
     def logger(self) -> SSHLogger:
         return super().logger if self._talks else _SILENCE
 

@@ -103,7 +103,7 @@ class Room:
         more = 0
         now = monotonic()
         if now >= self._full_until:
-            more = self._look(_STEP) - self._opening
+            more = self._look(_STEP + self._opening) - self._opening
             if more <= 0:
                 self._full_until = now + _BELIEVED
         if not self._taken:

@@ -52,7 +52,13 @@ class Held:
     @property
     def is_usable(self) -> bool:
         """Whether something more can be started on it."""
-        return not self.discarded and not self.closed and not self.connection.is_closed()
+        return not self.discarded and not self.closed and not self.connection.is_over
+
+    def discard(self) -> None:
+        """Have nothing more started on it, nor on what it goes through, which may be what is broken."""
+        self.discarded = True
+        if self.via is not None:
+            self.via.discard()
 
     @property
     def depth(self) -> int:

@@ -91,10 +91,8 @@ class Lease:
                         self.node,
                         f"logged in, but the command did not start within {self._way.patience.given:g} s",
                     ) from exc
-            except (
-                Exception
-            ) as exc:  # a connection that breaks just now breaks asyncssh in more ways than one
-                if held.connection.is_closed():
+            except Exception as exc:  # a connection that breaks just now breaks asyncssh in many ways
+                if held.connection.is_over:
                     if not may_be_broken or held.connection.requests != sent:
                         raise ConnectionLostError(
                             self.node, f"connection lost before the command ran ({visible(str(exc))})"
@@ -111,7 +109,8 @@ class Lease:
             await self._replace()
 
     async def _replace(self) -> None:
-        self.discard()
+        if self._held is not None:
+            self._held.discard()
         await self.release()
         self._pool.replaced += 1
         await self.begin()

@@ -229,7 +229,7 @@ class ConnectionPool:
             await self._close(held)
             return
         self._idle[held] = None
-        if len(self._idle) > max(self._max_idle, 1):
+        if len(self._idle) > max(self._max_idle, 1) or self._room.waiting:
             self._evict()
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._idle_timeout, self._close_idle)

@@ -12,7 +12,7 @@ from tests.support import turns
 
 def held(sessions: int = 2, via: Held | None = None) -> Held:
     """A connection that is open."""
-    connection: Any = SimpleNamespace(is_closed=lambda: False)
+    connection: Any = SimpleNamespace(is_over=False)
     route: Any = None
     return Held(route, connection, via, sessions)
 
@@ -85,8 +85,16 @@ def test_what_makes_it_useless() -> None:
         setattr(connection, attribute, True)
         assert not connection.is_usable
     connection = held()
-    connection.connection.is_closed = lambda: True  # type: ignore[method-assign]
+    broken: Any = connection.connection
+    broken.is_over = True
     assert not connection.is_usable
+
+
+def test_discarded_with_what_it_goes_through() -> None:
+    """That may be what is broken."""
+    bastion = held()
+    held(via=bastion).discard()
+    assert not bastion.is_usable
 
 
 def test_depth() -> None:
