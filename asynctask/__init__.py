@@ -5,10 +5,10 @@ and a module imports only from its own floor or a lower one (``tests/test_struct
 
 0. ``errors``
 1. ``group_sources`` ``nodes`` ``lines`` ``messages`` ``outcome`` ``events`` ``states`` ``waiting``
-2. ``process_groups`` ``processes`` ``ssh``
+2. ``process_groups`` ``processes`` ``ssh`` ``transfer``
 3. ``port`` ``timer`` ``workers``
 4. ``settings`` ``parameters`` ``results`` ``calling`` ``pump`` ``targets`` ``attachments`` ``spawning``
-   ``scheduling`` ``background`` ``iteration`` ``task`` ``streaming``
+   ``scheduling`` ``background`` ``iteration`` ``making`` ``intake`` ``task`` ``streaming``
 5. ``sync`` ``testing``
 6. ``cli``
 
@@ -26,6 +26,7 @@ from asynctask._version import __version__ as __version__
 if TYPE_CHECKING:
     from asynctask.errors import AsyncTaskError as AsyncTaskError
     from asynctask.errors import AuthenticationError as AuthenticationError
+    from asynctask.errors import ConnectionDroppedError as ConnectionDroppedError
     from asynctask.errors import ConnectionFailedError as ConnectionFailedError
     from asynctask.errors import ConnectionLostError as ConnectionLostError
     from asynctask.errors import ConnectionRefusedByNodeError as ConnectionRefusedByNodeError
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from asynctask.errors import TaskStateError as TaskStateError
     from asynctask.errors import TaskTimeoutError as TaskTimeoutError
     from asynctask.errors import UsageError as UsageError
+    from asynctask.events import CopyProgress as CopyProgress
     from asynctask.events import EventHandler as EventHandler
     from asynctask.events import InputUnwritten as InputUnwritten
     from asynctask.events import InputWritten as InputWritten
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from asynctask.events import NodeOutput as NodeOutput
     from asynctask.events import NodeStarted as NodeStarted
     from asynctask.events import PortStarted as PortStarted
+    from asynctask.events import Progress as Progress
     from asynctask.events import TaskEvent as TaskEvent
     from asynctask.events import TimerFired as TimerFired
     from asynctask.events import WorkerClosed as WorkerClosed
@@ -69,22 +72,32 @@ if TYPE_CHECKING:
     from asynctask.port import PortStatistics as PortStatistics
     from asynctask.results import Result as Result
     from asynctask.scheduling import RunStatistics as RunStatistics
+    from asynctask.ssh.answers import Question as Question
     from asynctask.ssh.options import SSHOptions as SSHOptions
+    from asynctask.ssh.pool import ConnectionPool as ConnectionPool
+    from asynctask.ssh.pool import PoolStatistics as PoolStatistics
     from asynctask.states import TaskState as TaskState
     from asynctask.streaming import OutputStream as OutputStream
     from asynctask.streaming import stream as stream
     from asynctask.task import Task as Task
+    from asynctask.task import copy as copy
+    from asynctask.task import rcopy as rcopy
     from asynctask.task import run as run
     from asynctask.timer import Timer as Timer
+    from asynctask.workers.arguments import NodeArgs as NodeArgs
     from asynctask.workers.base import Worker as Worker
+    from asynctask.workers.copy import CopyWorker as CopyWorker
     from asynctask.workers.exec import ExecWorker as ExecWorker
+    from asynctask.workers.openssh import OpenSSHWorker as OpenSSHWorker
     from asynctask.workers.ssh import SSHWorker as SSHWorker
     from asynctask.workers.streams import StreamWorker as StreamWorker
+    from asynctask.workers.sudo import Sudo as Sudo
 
 _HOMES = {
     "errors": (
         "AsyncTaskError",
         "AuthenticationError",
+        "ConnectionDroppedError",
         "ConnectionFailedError",
         "ConnectionLostError",
         "ConnectionRefusedByNodeError",
@@ -106,6 +119,7 @@ _HOMES = {
         "UsageError",
     ),
     "events": (
+        "CopyProgress",
         "EventHandler",
         "InputUnwritten",
         "InputWritten",
@@ -115,6 +129,7 @@ _HOMES = {
         "NodeOutput",
         "NodeStarted",
         "PortStarted",
+        "Progress",
         "TaskEvent",
         "TimerFired",
         "WorkerClosed",
@@ -127,15 +142,21 @@ _HOMES = {
     "port": ("Port", "PortStatistics"),
     "results": ("Result",),
     "scheduling": ("RunStatistics",),
+    "ssh.answers": ("Question",),
     "ssh.options": ("SSHOptions",),
+    "ssh.pool": ("ConnectionPool", "PoolStatistics"),
     "streaming": ("OutputStream", "stream"),
     "states": ("TaskState",),
-    "task": ("Task", "run"),
+    "task": ("Task", "copy", "rcopy", "run"),
     "timer": ("Timer",),
+    "workers.arguments": ("NodeArgs",),
     "workers.base": ("Worker",),
+    "workers.copy": ("CopyWorker",),
     "workers.exec": ("ExecWorker",),
+    "workers.openssh": ("OpenSSHWorker",),
     "workers.ssh": ("SSHWorker",),
     "workers.streams": ("StreamWorker",),
+    "workers.sudo": ("Sudo",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

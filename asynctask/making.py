@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from asynctask.errors import UsageError
 from asynctask.nodes import expand
 from asynctask.settings import LOCAL, CopySettings, Nodes, ShellSettings
-from asynctask.workers.registry import worker_class
+from asynctask.workers.registry import copier_class, worker_class
 
 if TYPE_CHECKING:
     from asynctask.parameters import Parameters
     from asynctask.workers.base import Worker
     from asynctask.workers.resources import Resources
 
-__all__ = ("COPIERS", "make_copier", "make_worker", "share_pool")
+__all__ = ("make_copier", "make_worker", "share_pool")
 
-#: Workers that copy, by name → where the class is; imported when first used. They take no command, so
-#: ``worker=`` does not find them.
-COPIERS = {
-    "copy": ("asynctask.workers.copy", "CopyWorker"),
-    "openssh-copy": ("asynctask.workers.openssh_copy", "OpenSSHCopyWorker"),
-}
 #: The task's settings that mean nothing to a copy.
 _OF_COMMANDS = ("worker", "ssh", "env")
 
@@ -64,6 +57,10 @@ def make_worker(
             raise UsageError("key= names the target of a command without nodes=; give one of them")
         targets = expand(nodes)
         cls = worker_class(chosen or "ssh")
+    if not cls.logs_in:
+        _refuse(cls, settings, "sudo", "pty")
+        merged.pop("sudo", None)
+        merged.pop("pty", None)
     return cls(command, targets, **merged, **{**_connecting(cls, ssh, settings), **options})
 
 
@@ -85,7 +82,7 @@ def make_copier(
     _check_known("copy", settings, CopySettings)
     merged = {**defaults, **settings}
     options = merged.pop("options", {})
-    cls = _copier_class(worker_class(merged.get("worker") or "ssh"))
+    cls = copier_class(worker_class(merged.get("worker") or "ssh"))
     ssh = merged["ssh"]
     for name in _OF_COMMANDS:
         merged.pop(name, None)
@@ -129,20 +126,14 @@ def _local_class(chosen: str | type[Worker] | None, parameters: Parameters) -> t
     return cls
 
 
-def _copier_class(cls: type[Worker]) -> type[Worker]:
-    copier = cls.copier
-    if copier is None and not cls.remote:
-        raise UsageError(f"the worker {cls.name!r} copies no files: give worker='ssh', or another that does")
-    if copier is None or isinstance(copier, str):
-        module, name = COPIERS[copier or "copy"]
-        found: type[Worker] = getattr(import_module(module), name)
-        return found
-    return copier
-
-
 def _connecting(cls: type[Worker], ssh: object, settings: Mapping[str, Any]) -> dict[str, Any]:
     if cls.remote:
         return {"ssh": ssh}
-    if settings.get("ssh") is not None:
-        raise UsageError(f"ssh= is of no use to the worker {cls.name!r}")
+    _refuse(cls, settings, "ssh")
     return {}
+
+
+def _refuse(cls: type[Worker], settings: Mapping[str, Any], *names: str) -> None:
+    for name in names:
+        if settings.get(name):
+            raise UsageError(f"{name}= is of no use to the worker {cls.name!r}")

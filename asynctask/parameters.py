@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -24,14 +26,24 @@ _log = logging.getLogger(__name__)
 
 _ENGINES = ("auto", "epoll", "poll", "select")
 _FREE = "USER_"
-_NO_PROGRAM = "no such program is started; use asynctask.SSHOptions or ~/.ssh/config"
 #: Infos of ClusterShell that a script may rely on, and why it cannot here.
 _WITHOUT_EFFECT = {
-    f"{program}_{what}": _NO_PROGRAM
-    for program in ("ssh", "scp", "rsh", "rcp", "pdsh", "pdcp", "rpdcp")
-    for what in ("path", "options", "user")
-    if (program, what) != ("ssh", "user")
+    "scp_user": "copies log in as info 'ssh_user' says, or ~/.ssh/config",
+    **{
+        f"{program}_{what}": "copies go by SFTP and start no scp; use asynctask.SSHOptions or ~/.ssh/config"
+        for program in ("scp", "rcp", "pdcp", "rpdcp")
+        for what in ("path", "options", "user")
+        if (program, what) != ("scp", "user")
+    },
+    **{
+        f"{program}_{what}": f"no {program} is started; use asynctask.SSHOptions or ~/.ssh/config"
+        for program in ("rsh", "pdsh")
+        for what in ("path", "options", "user")
+    },
 }
+_ONLY_OPENSSH = "'ssh' starts no program; for it use asynctask.SSHOptions or ~/.ssh/config"
+#: Those that count for one worker: for the others there is no such program.
+_OF_OPENSSH = ("ssh_path", "ssh_options")
 
 
 class _Key(NamedTuple):
@@ -121,9 +133,26 @@ class Parameters:
         if key in self._infos:
             self._infos[key].write(value)
             return
-        if key in _WITHOUT_EFFECT:
+        if key in _OF_OPENSSH:
+            _check_words(key, value)
+            if not _starts_ssh(self._distant()):
+                _log.warning("info %r has an effect on the worker 'openssh' alone: %s", key, _ONLY_OPENSSH)
+        elif key in _WITHOUT_EFFECT:
             _log.warning("info %r has no effect: %s", key, _WITHOUT_EFFECT[key])
         self._info[key] = value
+
+    def program_options(self, worker: str | type[Worker] | None) -> dict[str, Any]:
+        """What the infos say to a worker of nodes, the task's if ``None``, that starts the system's ``ssh``.
+
+        Nothing to all others.
+        """
+        given = {key: self._info[key] for key in _OF_OPENSSH if self._info.get(key)}
+        if not given or not _starts_ssh(self._distant() if worker is None else worker_class(worker)):
+            return {}
+        options: dict[str, Any] = {"ssh_options": _words(given.get("ssh_options", ""))}
+        if "ssh_path" in given:
+            options["ssh_path"] = _words(given["ssh_path"])[0]
+        return options
 
     def local_worker(self) -> type[Worker]:
         """The class for commands without nodes."""
@@ -194,6 +223,27 @@ class Parameters:
         if not callable(value):
             raise UsageError(f"print_debug={value!r}: a function of the task and a line of text")
         self.print_debug = value
+
+
+def _starts_ssh(cls: type[Worker]) -> bool:
+    return cls.remote and issubclass(cls, worker_class("openssh"))
+
+
+def _check_words(key: str, value: object) -> None:
+    if value is None:
+        return
+    try:
+        words = _words(value) if isinstance(value, str) else None
+    except ValueError:  # a quote that is not closed
+        words = None
+    if words is None:
+        raise UsageError(f"{key}={value!r}: text of words as a shell has them, or None")
+    if key == "ssh_path" and value and len(words) != 1:
+        raise UsageError(f"ssh_path={value!r}: one program, without arguments; those go into ssh_options")
+
+
+def _words(text: str) -> list[str]:
+    return [os.path.expanduser(word) for word in shlex.split(text)]  # noqa: PTH111 - words, not paths
 
 
 def _flag(key: str, value: object) -> bool:

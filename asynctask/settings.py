@@ -7,12 +7,14 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
+from asynctask.waiting import DefaultSeconds
 from asynctask.workers.base import DEFAULT_GRACE, Stdin, Worker
 
 if TYPE_CHECKING:
     from asynctask.nodes import NodeSet
     from asynctask.ssh.options import SSHOptions
     from asynctask.workers.arguments import Args
+    from asynctask.workers.sudo import Sudo
 
 __all__ = ("DEFAULTS", "LOCAL", "CopySettings", "Nodes", "PathLike", "ShellSettings", "WorkerSettings")
 
@@ -24,7 +26,7 @@ PathLike: TypeAlias = str | os.PathLike[str]
 #: How many nodes run at once unless told otherwise; ClusterShell's figure.
 DEFAULT_FANOUT = 64
 #: Seconds to connect and log in unless told otherwise; ClusterShell's figure.
-DEFAULT_CONNECT_TIMEOUT = 10.0
+DEFAULT_CONNECT_TIMEOUT = DefaultSeconds(10.0)
 
 
 class _Local(enum.Enum):
@@ -49,7 +51,7 @@ class WorkerSettings(TypedDict, total=False):
         timeout: seconds for the command or copy on each node, counted from its start there.
             Default: no limit.
         connect_timeout: seconds to connect and log in, counted from the node's turn.
-            Default: 10.
+            Default: ``ConnectTimeout`` of the SSH configuration, and else 10.
         stderr: keep standard error apart from standard output. Default: no.
         gather: keep the output for the getters of the result; ``"stdout"`` or ``"stderr"``: that stream
             alone. Default: yes.
@@ -84,6 +86,10 @@ class ShellSettings(WorkerSettings, total=False):
         args: what differs from node to node: a mapping from node to :class:`~asynctask.NodeArgs`, or a
             function that tells it for a node when its turn comes. A plain mapping of text in place of
             ``NodeArgs`` is what ``%{name}`` stands for in the command.
+        sudo: run the command as another user, by sudo: ``True`` for root, or a :class:`~asynctask.Sudo`
+            (SSH only). Default: no.
+        pty: give the command a terminal; standard error is then part of standard output (SSH only).
+            Default: no.
         autoclose: the worker does not keep the run going: when all else is over, what is left of it is
             aborted. Default: no.
         options: more keywords for the worker's class.
@@ -95,6 +101,8 @@ class ShellSettings(WorkerSettings, total=False):
     stdin: Stdin
     env: Mapping[str, str] | None
     args: Args | None
+    sudo: Sudo | bool
+    pty: bool
     autoclose: bool
     options: dict[str, Any]
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from asynctask.errors import EmptyTargetsError, UsageError
-from asynctask.making import COPIERS, make_copier
+from asynctask.making import make_copier
 from asynctask.outcome import Ended
 from asynctask.settings import DEFAULTS
 from asynctask.ssh.options import SSHOptions
@@ -80,7 +80,6 @@ def test_a_worker_may_say_who_copies_by_name(source: Path) -> None:
     class Named(Local):
         copier: ClassVar[str | type[Worker] | None] = "copy"
 
-    assert COPIERS["copy"] == ("asynctask.workers.copy", "CopyWorker")
     assert type(_made(source, worker=Named)) is CopyWorker
 
 

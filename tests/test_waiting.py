@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import anyio
 import pytest
 
-from asynctask.waiting import Grace, Places, wait_out
+from asynctask.waiting import DefaultSeconds, Grace, Patience, Places, wait_out
 from tests.support import turns
 
 
@@ -98,6 +99,182 @@ async def test_a_grace_can_be_cut_short_for_all_who_use_it() -> None:
     await wait(3)
     assert sorted(ended) == [0, 1, 2, 3]
     assert grace.seconds == 0
+
+
+# -- patience ---------------------------------------------------------------------------------------
+
+
+async def _for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+async def test_patience_without_limit() -> None:
+    """Nothing is counted, and a pause changes nothing."""
+    patience = Patience(None)
+    with patience.running():
+        await turns(2)
+        with patience.paused():
+            await turns(2)
+    assert (patience.given, patience.left) == (math.inf, math.inf)
+
+
+async def test_patience_ends_what_takes_too_long() -> None:
+    """Then there is none left, and what was given is still known."""
+    patience = Patience(0.02)
+    with pytest.raises(TimeoutError), patience.running():
+        await _for_ever()
+    assert (patience.given, patience.left) == (0.02, 0.0)
+
+
+async def test_patience_counts_the_steps_together() -> None:
+    """What one has used is missing in the next."""
+    patience = Patience(60)
+    with patience.running():
+        await asyncio.sleep(0.03)
+    after_one = patience.left
+    assert 0 < after_one <= 59.97
+    with patience.running():
+        await asyncio.sleep(0.03)
+    assert 0 < patience.left <= after_one - 0.03
+
+
+async def test_patience_does_not_count_what_is_between_the_steps() -> None:
+    """Others kept it waiting."""
+    patience = Patience(0.02)
+    with patience.running():
+        pass
+    left = patience.left
+    await asyncio.sleep(0.05)
+    assert patience.left == left
+    with patience.running():
+        await turns(1)
+
+
+async def test_patience_that_is_over() -> None:
+    """The first wait of a step ends it; what is there already is taken."""
+    patience = Patience(0)
+    seen: list[int] = []
+    with pytest.raises(TimeoutError), patience.running():
+        seen.append(1)
+        await _for_ever()
+    assert (seen, patience.left) == ([1], 0.0)
+
+
+async def test_patience_with_a_step_that_has_less() -> None:
+    """It ends early, and the rest is there for the next one."""
+    patience = Patience(60)
+    with pytest.raises(TimeoutError), patience.running(0.02):
+        await _for_ever()
+    assert 59.97 < patience.left <= 59.981
+    with patience.running():
+        await turns(2)
+
+
+async def test_patience_with_a_step_that_would_have_more() -> None:
+    """No step gets more than there is."""
+    patience = Patience(0.02)
+    with pytest.raises(TimeoutError), patience.running(60):
+        await _for_ever()
+    assert patience.left == 0
+
+
+async def test_patience_without_limit_with_a_step_that_has_one() -> None:
+    """The step ends, the patience does not."""
+    patience = Patience(None)
+    with pytest.raises(TimeoutError), patience.running(0.02):
+        await _for_ever()
+    assert patience.left == math.inf
+
+
+async def test_patience_stands_still_while_paused() -> None:
+    """However long that takes; as often as it likes."""
+    patience = Patience(0.04)
+    with patience.running():
+        for _ in range(2):
+            with patience.paused():
+                await asyncio.sleep(0.06)
+    assert 0 < patience.left <= 0.04
+
+
+async def test_patience_goes_on_after_a_pause() -> None:
+    """With what was left before it."""
+    patience = Patience(0.04)
+    seen: list[str] = []
+    with pytest.raises(TimeoutError), patience.running():
+        with patience.paused():
+            await asyncio.sleep(0.06)
+        seen.append("answered")
+        await _for_ever()
+    assert (seen, patience.left) == (["answered"], 0.0)
+
+
+async def test_patience_of_a_limited_step_stands_still_too() -> None:
+    """The pause counts neither for the step nor for all of it."""
+    patience = Patience(60)
+    with patience.running(0.04), patience.paused():
+        await asyncio.sleep(0.06)
+    assert 59.9 < patience.left <= 60
+
+
+async def test_a_pause_outside_of_a_step() -> None:
+    """There is nothing to stop."""
+    patience = Patience(60)
+    with patience.paused():
+        await turns(1)
+    with patience.running():
+        pass
+    with patience.paused():
+        await turns(1)
+    assert 59 < patience.left <= 60
+
+
+async def test_patience_when_a_step_is_cancelled() -> None:
+    """What it has used is used; it is the caller's cancellation that comes out."""
+    patience = Patience(60)
+
+    async def step() -> None:
+        with patience.running():
+            await _for_ever()
+
+    task = asyncio.create_task(step())
+    await asyncio.sleep(0.02)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert 0 < patience.left <= 59.98 + 0.001
+
+
+async def test_patience_when_a_pause_is_cancelled() -> None:
+    """The pause does not count."""
+    patience = Patience(0.02)
+
+    async def step() -> None:
+        with patience.running(), patience.paused():
+            await _for_ever()
+
+    task = asyncio.create_task(step())
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert 0 < patience.left <= 0.02
+
+
+async def test_patience_when_a_step_fails() -> None:
+    """Its error comes out as it is, also one that is no timeout of ours."""
+    patience = Patience(60)
+    with pytest.raises(TimeoutError, match="theirs"), patience.running():
+        raise TimeoutError("theirs")
+    assert 59 < patience.left <= 60
+
+
+def test_seconds_by_default_are_seconds() -> None:
+    """They can be told from those that somebody asked for, and are used like them."""
+    seconds = DefaultSeconds(10)
+    assert isinstance(seconds, DefaultSeconds)
+    assert not isinstance(10.0, DefaultSeconds)
+    assert (seconds, f"{seconds:g}", hash(seconds)) == (10.0, "10", hash(10.0))
+    assert Patience(seconds).left == 10
 
 
 # -- places -----------------------------------------------------------------------------------------

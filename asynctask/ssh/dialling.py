@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Hashable
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import anyio
@@ -14,15 +15,28 @@ from asynctask.errors import (
     ConnectionRefusedByNodeError,
     NodeError,
 )
-from asynctask.ssh.connect import Connector
-from asynctask.ssh.connection import Connection
-from asynctask.ssh.routes import Route
 from asynctask.ssh.throttle import FEW, Throttle, pause_before
 from asynctask.waiting import Patience
 
-__all__ = ("Dialler", "about")
+__all__ = ("Call", "Dialler", "about")
 
+T = TypeVar("T")
 E = TypeVar("E", bound=NodeError)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is to be connected to."""
+
+    node: str
+    address: Hashable
+    """The server; those with the same one share its places."""
+    bastion: Hashable | None
+    """The last host on the way, likewise."""
+    patience: Patience
+    """For connecting and the pauses, not for waiting for a turn."""
+    retries: int
+    """How often it may be tried again."""
 
 
 class Dialler:
@@ -41,52 +55,47 @@ class Dialler:
         """How often one was tried again."""
         self._chance = chance or random.Random()  # noqa: S311 - no secret comes of it
 
-    async def dial(
-        self, connector: Connector, route: Route, via: Connection | None, patience: Patience, retries: int
-    ) -> Connection:
+    async def dial(self, call: Call, connect: Callable[[], Awaitable[T]]) -> T:
         """Connect and log in, in its turn.
 
         Args:
-            connector: who connects.
-            route: where to.
-            via: what it goes through.
-            patience: for connecting and the pauses, not for waiting for a turn.
-            retries: how often it may be tried again.
+            call: to whom, and how often.
+            connect: makes one attempt.
 
         Raises:
             NodeError: what became of the last attempt.
 
         Cancelling closes what was opened.
         """
-        address, bastion = _address(route)
+        node, address, patience = call.node, call.address, call.patience
         attempt = 0
         dropped: ConnectionDroppedError | None = None
         while True:
             attempt += 1
             try:
-                async with self.throttle.handshake(address, bastion):
+                async with self.throttle.handshake(address, call.bastion):
                     self.connecting += 1
                     try:
                         with patience.running():
-                            connection = await connector.connect(route, via, patience)
+                            made = await connect()
                     finally:
                         self.connecting -= 1
                 self.throttle.succeeded(address)
-                return connection
+                return made
             except TimeoutError as exc:
                 if dropped is not None:
                     raise _after(dropped, attempt - 1) from dropped
                 raise ConnectionFailedError(
-                    route.node, f"no login within {patience.given:g} s", "is it up and reachable?"
+                    node, f"no login within {patience.given:g} s", "is it up and reachable?"
                 ) from exc
             except ConnectionDroppedError as exc:
                 self.throttle.dropped(address)
                 dropped = exc
                 busy = exc.throttling or self.throttle.is_busy(address)
-                if attempt > (retries if busy else min(FEW, retries)):
+                if attempt > (call.retries if busy else min(FEW, call.retries)):
                     raise _after(exc, attempt) from exc
             except ConnectionRefusedByNodeError:
-                if attempt > retries or not self.throttle.is_welcome(address):
+                if attempt > call.retries or not self.throttle.is_welcome(address):
                     raise  # nobody is there; else it has let us in, and refuses a burst
             self.retried += 1
             try:
@@ -96,12 +105,6 @@ class Dialler:
                 if dropped is None:
                     raise
                 raise _after(dropped, attempt) from dropped
-
-
-def _address(route: Route) -> tuple[Hashable, Hashable | None]:
-    """Where a route leads, and the bastion before it."""
-    bastion = None if route.via is None else route.via.place
-    return (route.host, route.port, bastion), bastion
 
 
 def _after(exc: ConnectionDroppedError, attempts: int) -> NodeError:

@@ -12,6 +12,7 @@ from asynctask.errors import ConnectionFailedError, ConnectionLostError, SpawnEr
 from asynctask.ssh.translate import visible
 
 if TYPE_CHECKING:
+    from asynctask.ssh.answers import Answers
     from asynctask.ssh.connection import Connection
     from asynctask.ssh.held import Held
     from asynctask.ssh.pool import ConnectionPool
@@ -53,6 +54,11 @@ class Lease:
     def environment(self) -> Mapping[str, str]:
         """What the configuration wants to have sent (``SetEnv``, ``SendEnv``), if the server takes it."""
         return self._way.route.environment
+
+    @property
+    def answers(self) -> Answers:
+        """Who is asked for passwords."""
+        return self._way.connector.answers
 
     async def begin(self) -> None:
         """Find a connection or make one, and take a place on it."""

@@ -279,12 +279,9 @@ class ConnectionPool:
                 await self._room.take()
             try:
                 try:
+                    through = None if via is None else via.connection
                     connection = await self._dialler.dial(
-                        way.connector,
-                        way.route,
-                        None if via is None else via.connection,
-                        way.patience,
-                        way.options.retries,
+                        way.call(), lambda: way.connector.connect(way.route, through, way.patience)
                     )
                 finally:
                     if via is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from asynctask.ssh.connect import Connector
+from asynctask.ssh.dialling import Call
 from asynctask.ssh.options import SSHOptions
 from asynctask.ssh.routes import Route
 from asynctask.waiting import Patience
@@ -20,6 +21,13 @@ class Way:
     connector: Connector
     options: SSHOptions
     patience: Patience
+
+    def call(self) -> Call:
+        """What there is to connect to at its end."""
+        route = self.route
+        bastion = None if route.via is None else route.via.place
+        address = (route.host, route.port, bastion)
+        return Call(route.node, address, bastion, self.patience, self.options.retries)
 
     def before(self) -> Way | None:
         """The way to the last host on the way."""

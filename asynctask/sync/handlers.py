@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from asynctask.events import call, hook_of
 
 if TYPE_CHECKING:
+    from asynctask.events import Progress
     from asynctask.outcome import NodeResult
     from asynctask.sync.workers import Worker
 
@@ -96,6 +97,17 @@ class Adapted:
 
         return forward
 
+    def _progress(self, handler: object) -> _Hook | None:
+        hook = hook_of(handler, "ev_progress")
+        if hook is None:
+            return None
+
+        def ev_progress(_worker: object, node: str, progress: Progress) -> Any:
+            self._worker._now(node)
+            return hook(self._worker, node, progress)
+
+        return ev_progress
+
     def _hup(self, handler: object) -> _Hook | None:
         hook = hook_of(handler, "ev_hup")
         if hook is None:
@@ -143,6 +155,7 @@ _ADAPTERS: dict[str, Callable[[Adapted, object], _Hook | None]] = {
     "ev_read": Adapted._read,
     "ev_written": Adapted._written,
     "ev_unwritten": Adapted._unwritten,
+    "ev_progress": Adapted._progress,
     "ev_hup": Adapted._hup,
     "ev_end": Adapted._end,
     "ev_timeout": Adapted._timeout,

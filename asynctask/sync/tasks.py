@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
+import os
 import sys
 import threading
-from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
-from concurrent.futures import Future
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from weakref import WeakSet
 
 from asynctask import task as asynchronous
@@ -20,25 +17,24 @@ from asynctask.nodes import NodeSet
 from asynctask.results import Result
 from asynctask.states import TaskState
 from asynctask.sync.errors import AlreadyRunningError, TaskError, TaskMsgTreeError, as_raised
-from asynctask.sync.objects import EnginePort, EngineTimer, loop_runs_here
+from asynctask.sync.home import LOOK_AGAIN, TASK, AtHome, running_here
+from asynctask.sync.objects import EnginePort, EngineTimer
 from asynctask.sync.workers import DistantWorker, Worker, WorkerPopen, no_limit
 
 __all__ = ("Task", "task_cleanup", "task_self", "task_terminate", "task_wait")
 
-_log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from asynctask.ssh.options import SSHOptions
+    from asynctask.workers.arguments import Args
+    from asynctask.workers.sudo import Sudo
 
-T = TypeVar("T")
 _NodesArgument: TypeAlias = str | NodeSet | Iterable[str]
 
-#: The attribute of a thread that is its task.
-_TASK = "_asynctask_task"
-#: How often, in seconds, the thread of a task that has nothing to do looks whether the program has ended.
-_LOOK_AGAIN = 0.2
 #: How long, in seconds, :func:`task_cleanup` waits for one thread at a time.
 _JOIN_WAIT = 30.0
 
 
-class Task:
+class Task(AtHome):
     """A set of workers that run together, for programs without asyncio.
 
     ``Task(thread=threading.current_thread())``, or :func:`task_self`, is the task of a thread: made when
@@ -47,6 +43,9 @@ class Task:
 
     Every method may be called from any thread. What another thread adds while the task runs is added in
     the task's thread, in order.
+
+    Each run has a loop of its own. Connections are shared within a run and closed at its end: there is no
+    ``pool=`` as :class:`asynctask.Task` has it, for no connection outlives its loop.
     """
 
     _lock: ClassVar = threading.RLock()
@@ -61,7 +60,7 @@ class Task:
     def __new__(cls, thread: threading.Thread | None = None, defaults: object = None) -> Task:
         """The task of a thread, or a new one with a thread of its own."""
         with cls._lock:
-            found: Task | None = None if thread is None else getattr(thread, _TASK, None)
+            found: Task | None = None if thread is None else getattr(thread, TASK, None)
             if found is None:
                 found = super().__new__(cls)
                 found._is_new = True
@@ -79,15 +78,12 @@ class Task:
             else:
                 self._owns_thread = False
             self.thread = thread
-            setattr(thread, _TASK, self)
+            setattr(thread, TASK, self)
             Task._all.add(self)
+        super().__init__()
         self._task = asynchronous.Task()
         self._task._shown_as = self
         self._task.set_default("stdin", True)  # ClusterShell's: open until set_write_eof()
-        self._changed = threading.Condition()  # guards what follows
-        self._loop: asyncio.AbstractEventLoop | None = None  # while the thread runs it
-        self._waiting: deque[Callable[[], object]] = deque()  # what other threads want done on the loop
-        self._news = threading.Event()  # there may be more of it, or an answer from another task
         self._running = False
         self._killed = False
         self._wake: list[float | None] = []  # runs that other threads asked for, each with its timeout
@@ -109,12 +105,18 @@ class Task:
         stdin: bool | None = None,
         tree: bool | None = None,
         remote: bool = True,
+        env: Mapping[str, str] | None = None,
+        args: Args | None = None,
+        sudo: Sudo | bool | None = None,
+        pty: bool = False,
+        ssh: SSHOptions | None = None,
     ) -> Any:
         """Schedule a command, on nodes or on this machine; returns its worker.
 
         Args:
             command: for the shell.
-            nodes: the targets; an empty set is an error. Left out: the command runs once, here.
+            nodes: the targets, also as ``user@node``; an empty set is an error. Left out: the command runs
+                once, here.
             key: the name of the target of a command without nodes.
             handler: hears the events.
             timeout: seconds for the command on each node; negative or ``None``: no limit.
@@ -123,22 +125,102 @@ class Task:
             stdin: leave the command's input open for ``write()``; by default ``default("stdin")``.
             tree: there is no tree mode yet: true is an error.
             remote: false: run the command here, once for each node.
+            env: environment variables for the command. This and what follows ClusterShell does not have.
+            args: what differs from node to node; see :class:`asynctask.NodeArgs`.
+            sudo: run it as another user: true for root, or an :class:`asynctask.Sudo`. Over SSH only.
+            pty: give it a terminal. Over SSH only.
+            ssh: how to connect; by default as ``~/.ssh/config`` says. Over SSH only.
         """
         self._check_alive()
-        if tree:
-            raise TaskError("tree mode required, and there is none yet: use tree=False or leave it out")
-        settings = {"stderr": stderr, "stdin": stdin, "timeout": no_limit(timeout), "autoclose": autoclose}
+        _check_tree(tree)
+        settings: dict[str, Any] = {"stderr": stderr, "stdin": stdin, "timeout": no_limit(timeout)}
+        settings |= {"autoclose": autoclose, "env": env}
+        over_ssh = {"sudo": sudo or None, "pty": pty or None, "ssh": ssh}
+        if nodes is None or not remote:
+            _refuse("over SSH", **over_ssh)
         if nodes is None:
-            worker: Worker = WorkerPopen(command, key, handler, **settings)  # type: ignore[arg-type]
-        else:
-            if key is not None:
-                raise TaskError("key= names the target of a command without nodes=; give one of them")
-            name = {} if remote else {"worker": self._task.default("local_workername")}
-            worker = DistantWorker(handler, command, nodes=nodes, **name, **settings)
+            _refuse("with nodes=", args=args)
+            local = WorkerPopen(command, key, handler, **settings)
+            self.schedule(local)
+            return local
+        if key is not None:
+            raise TaskError("key= names the target of a command without nodes=; give one of them")
+        name = {} if remote else {"worker": self._task.default("local_workername")}
+        return self._schedule_distant(
+            DistantWorker(handler, command, nodes=nodes, args=args, **name, **settings, **over_ssh)
+        )
+
+    def copy(
+        self,
+        source: str | os.PathLike[str],
+        dest: str | os.PathLike[str],
+        nodes: _NodesArgument,
+        *,
+        handler: object = None,
+        stderr: bool | None = None,
+        timeout: float | None = None,
+        preserve: bool | None = None,
+        reverse: bool = False,
+        autoclose: bool = False,
+        tree: bool | None = None,
+        skip_identical: bool = False,
+        ssh: SSHOptions | None = None,
+    ) -> DistantWorker:
+        """Schedule a copy of a file or directory to nodes; returns its worker.
+
+        Args:
+            source: what to copy, on this machine.
+            dest: where to, on each node: the name of the copy, or a directory to put it into; see
+                :class:`asynctask.CopyWorker`.
+            nodes: the targets.
+            handler: hears the events; ``ev_progress``, too.
+            stderr: keep what is said of skipped files apart from standard output.
+            timeout: seconds for each node; negative or ``None``: no limit.
+            preserve: keep permissions and times.
+            reverse: from the nodes to here, as :meth:`rcopy`.
+            autoclose: the worker does not keep the run going.
+            tree: there is no tree mode yet: true is an error.
+            skip_identical: leave out files that are there already, of the same size and time. This and what
+                follows ClusterShell does not have.
+            ssh: how to connect; by default as ``~/.ssh/config`` says.
+
+        Raises:
+            UsageError: there is no such source, or for :meth:`rcopy` no such directory; it is a
+                ``ValueError``, too.
+        """
+        self._check_alive()
+        _check_tree(tree)
+        if nodes is None:
+            raise TaskError("local copy not supported: name the nodes")
+        worker = DistantWorker(
+            handler,
+            nodes=nodes,
+            stderr=stderr,
+            timeout=no_limit(timeout),
+            autoclose=autoclose,
+            skip_identical=skip_identical,
+            ssh=ssh,
+        )
+        worker._copies(source, dest, reverse=reverse, preserve=bool(preserve))
+        return self._schedule_distant(worker)
+
+    def rcopy(
+        self,
+        source: str | os.PathLike[str],
+        dest: str | os.PathLike[str],
+        nodes: _NodesArgument,
+        **settings: Any,
+    ) -> DistantWorker:
+        """Schedule a copy from nodes into the directory ``dest``: that of ``web1`` is ``<source>.web1``.
+
+        The arguments are those of :meth:`copy`.
+        """
+        return self.copy(source, dest, nodes, **{**settings, "reverse": True})
+
+    def _schedule_distant(self, worker: DistantWorker) -> DistantWorker:
         self.schedule(worker)
-        if isinstance(worker, DistantWorker):
-            assert worker._inner is not None
-            worker.nodes = NodeSet.fromlist(worker._inner.nodes)
+        assert worker._inner is not None
+        worker.nodes = NodeSet.fromlist(worker._inner.nodes)
         return worker
 
     def schedule(self, worker: Worker) -> None:
@@ -358,9 +440,6 @@ class Task:
 
     # -- the task's thread ----------------------------------------------------------------------------
 
-    def _is_own_thread(self) -> bool:
-        return threading.current_thread() is self.thread
-
     def _live(self) -> None:
         """What the thread of a task does that has one: run when it is woken, until it is killed."""
         try:
@@ -381,7 +460,7 @@ class Task:
     def _wait_for_work(self) -> bool:
         with self._changed:
             while not self._wake and not self._killed and threading.main_thread().is_alive():
-                self._changed.wait(_LOOK_AGAIN)
+                self._changed.wait(LOOK_AGAIN)
             return bool(self._wake) and not self._killed
 
     def _run(self, timeout: float | None, *, woken: bool = False) -> None:
@@ -402,94 +481,10 @@ class Task:
             if self._killed:
                 self._unbind()
 
-    def _in_a_loop(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Run a loop in this thread for some work; what other threads want done is done on it meanwhile."""
-        if loop_runs_here():
-            raise TaskStateError("this thread runs an asyncio loop: use asynctask.Task there, and await it")
-
-        async def working() -> T:
-            with self._changed:
-                self._loop = asyncio.get_running_loop()
-                self._changed.notify_all()
-            try:
-                return await work()
-            finally:
-                with self._changed:
-                    self._loop = None
-                    self._changed.notify_all()
-
-        try:
-            # With a factory, the loop that the program may have set for this thread stays.
-            with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-                return runner.run(working())
-        finally:
-            self._do_waiting()  # what came too late for this run is there for the next
-
     # -- other threads --------------------------------------------------------------------------------
 
-    def _do(self, action: Callable[[], object]) -> None:
-        """Do something where the task is at home: here if it does not run or this is its thread, else there.
-
-        There it is done soon, in the order of the calls, and nobody waits for it.
-        """
-        with self._changed:
-            if self._loop is None or self._is_own_thread():
-                self._do_waiting()
-                action()
-                return
-            self._ask(action)
-
-    def _do_now(self, action: Callable[[], T]) -> T:
-        """The same, and wait for what comes of it."""
-        with self._changed:
-            if self._loop is None or self._is_own_thread():
-                self._do_waiting()
-                return action()
-            answer: Future[T] = Future()
-            self._ask(lambda: _answer(answer, action))
-        here = _running_here()
-        if here is not None:  # a handler: the other task may at the same moment want something of this one
-            answer.add_done_callback(lambda _: here._news.set())
-            while not answer.done():
-                here._news.clear()
-                here._do_waiting()
-                if not answer.done():
-                    here._news.wait()
-        return answer.result()
-
-    def _ask(self, action: Callable[[], object]) -> None:
-        assert self._loop is not None
-        self._waiting.append(action)
-        self._news.set()
-        self._loop.call_soon_threadsafe(self._do_waiting)
-
-    def _do_waiting(self) -> None:
-        with self._changed:
-            while self._waiting:
-                try:
-                    self._waiting.popleft()()
-                except Exception:  # who wanted it is in another thread, and has gone on
-                    _log.exception("%s: what another thread asked for failed", self.thread.name)
-
-    def _tell_changed(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
-
-    def _wait_while(self, condition: Callable[[], bool], seconds: float | None = None) -> None:
-        """Wait, for so many seconds at most, in a thread that is not the task's."""
-        look_again = _LOOK_AGAIN if seconds is None else seconds
-        while condition():
-            here = _running_here()
-            if here is not None:
-                here._do_waiting()
-            with self._changed:
-                if condition():
-                    self._changed.wait(look_again)
-            if seconds is not None:
-                return
-
     def _wait_idle(self) -> None:
-        here = _running_here()
+        here = running_here()
         self._wait_while(
             lambda: (
                 self.running()
@@ -505,12 +500,23 @@ class Task:
     def _unbind(self) -> None:
         with Task._lock:
             Task._all.discard(self)
-            if getattr(self.thread, _TASK, None) is self:
-                delattr(self.thread, _TASK)
+            if getattr(self.thread, TASK, None) is self:
+                delattr(self.thread, TASK)
         with self._changed:
             for port in self._task._ports:  # nobody will take what is in them
                 port.close()
             self._changed.notify_all()
+
+
+def _check_tree(tree: bool | None) -> None:
+    if tree:
+        raise TaskError("tree mode required, and there is none yet: use tree=False or leave it out")
+
+
+def _refuse(where: str, **given: object) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise TaskError(f"{name}= is for commands {where}")
 
 
 def task_self(defaults: object = None) -> Task:
@@ -539,18 +545,5 @@ def task_cleanup() -> None:
             task.abort(kill=True)
             if task._owns_thread and not task._is_own_thread():
                 task.thread.join(_JOIN_WAIT)
-        if _running_here() is not None:  # a handler: its own task ends after it
+        if running_here() is not None:  # a handler: its own task ends after it
             return
-
-
-def _running_here() -> Task | None:
-    """The task whose handler calls this; ``None`` if it is not called by one."""
-    task: Task | None = getattr(threading.current_thread(), _TASK, None)
-    return None if task is None or task._loop is None else task
-
-
-def _answer(answer: Future[T], action: Callable[[], T]) -> None:
-    try:
-        answer.set_result(action())
-    except BaseException as exc:
-        answer.set_exception(exc)

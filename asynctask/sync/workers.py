@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 from asynctask.errors import UsageError
+from asynctask.making import make_copier
 from asynctask.nodes import NodeSet, expand
 from asynctask.sync.errors import WorkerError
 from asynctask.sync.handlers import adapted
@@ -36,7 +38,7 @@ class Worker:
 
     Args:
         handler: hears the events; methods with the newer or the older arguments.
-        command: what it runs.
+        command: what it runs; ``None`` for one that runs no command.
         **settings: as of :meth:`asynctask.Task.shell`.
     """
 
@@ -44,7 +46,7 @@ class Worker:
     SNAME_STDOUT = "stdout"
     SNAME_STDERR = "stderr"
 
-    def __init__(self, handler: object = None, command: str = "", **settings: Any) -> None:
+    def __init__(self, handler: object = None, command: str | None = None, **settings: Any) -> None:
         self.eh = handler
         self.command = command
         self.task: Task | None = None
@@ -95,6 +97,7 @@ class Worker:
         return inner
 
     def _make(self, task: Task, settings: dict[str, Any]) -> AsyncWorker:
+        assert self.command is not None
         return task._task._make_worker(self.command, settings)
 
     def _tell(self, action: Callable[[AsyncWorker], None]) -> None:
@@ -154,6 +157,48 @@ class DistantWorker(Worker):
     """A worker with nodes. Buffers come with node sets."""
 
     nodes: NodeSet
+    source: str | None = None
+    """What it copies; ``None`` if it runs a command."""
+    dest: str | None = None
+    """Where to; ``None`` if it runs a command."""
+    reverse = False
+    """Whether it copies from the nodes to here."""
+    preserve = False
+    """Whether copies keep permissions and times."""
+
+    def _copies(
+        self,
+        source: str | os.PathLike[str],
+        dest: str | os.PathLike[str] | None,
+        *,
+        reverse: bool,
+        preserve: bool,
+    ) -> None:
+        """Have it copy files rather than run a command."""
+        if dest is None:
+            raise UsageError("dest: where does the copy go to?")
+        self.source = os.fspath(source)
+        self.dest = os.fspath(dest)
+        self.reverse = reverse
+        self.preserve = preserve
+
+    def _make(self, task: Task, settings: dict[str, Any]) -> AsyncWorker:
+        inner = task._task
+        options = inner._parameters.program_options(settings.get("worker"))
+        if options:
+            settings = {**settings, "options": options}
+        if self.source is None or self.dest is None:
+            return super()._make(task, settings)
+        nodes = settings.pop("nodes")
+        settings["preserve"] = self.preserve
+        return make_copier(self.source, self.dest, nodes, settings, inner._settings, reverse=self.reverse)
+
+    def __repr__(self) -> str:
+        if self.source is None:
+            return super().__repr__()
+        arrow = "<-" if self.reverse else "->"
+        here, there = (self.dest, self.source) if self.reverse else (self.source, self.dest)
+        return f"<{type(self).__name__} {here!r} {arrow} {there!r}>"
 
     def node_buffer(self, node: str) -> bytes:
         """Standard output of a node."""
@@ -209,9 +254,13 @@ class ExecWorker(DistantWorker):
         handler: hears the events.
         timeout: seconds a node; negative or ``None``: no limit.
         command: what to run.
+        source: what to copy, where there is no command. This worker copies nothing, :class:`WorkerSsh` does.
+        dest: where to.
+        preserve: copies keep permissions and times.
+        reverse: copy from the nodes to here.
         stderr: keep standard error apart.
         autoclose: it does not keep the run going.
-        stdin: false: commands find the end of their input at once.
+        **settings: others of :meth:`Task.shell` or :meth:`Task.copy`.
     """
 
     _worker = "exec"
@@ -222,13 +271,19 @@ class ExecWorker(DistantWorker):
         handler: object,
         timeout: float | None = None,
         *,
-        command: str = "",
+        command: str | None = None,
+        source: str | os.PathLike[str] | None = None,
+        dest: str | os.PathLike[str] | None = None,
+        preserve: bool | None = None,
+        reverse: bool = False,
         stderr: bool | None = None,
         autoclose: bool = False,
-        stdin: bool | None = None,
+        **settings: Any,
     ) -> None:
-        if not command:
-            raise UsageError(f"missing command parameter in {type(self).__name__} constructor")
+        if not command and source is None:
+            raise UsageError(f"missing command or source parameter in {type(self).__name__} constructor")
+        if command and source is not None:
+            raise UsageError("command= runs something, source= copies something: give one of them")
         names = expand(nodes)
         super().__init__(
             handler,
@@ -238,13 +293,15 @@ class ExecWorker(DistantWorker):
             timeout=no_limit(timeout),
             stderr=stderr,
             autoclose=autoclose,
-            stdin=stdin,
+            **settings,
         )
         self.nodes = NodeSet.fromlist(names)
+        if source is not None:
+            self._copies(source, dest, reverse=reverse, preserve=bool(preserve))
 
 
 class WorkerSsh(ExecWorker):
-    """One SSH connection a node. The arguments are those of :class:`ExecWorker`."""
+    """One SSH connection a node, for a command or a copy. The arguments are those of :class:`ExecWorker`."""
 
     _worker = "ssh"
 
@@ -259,6 +316,8 @@ class WorkerPopen(Worker):
         stderr: keep standard error apart.
         timeout: seconds; negative or ``None``: no limit.
         autoclose: it does not keep the run going.
+        stdin: false: the command finds the end of its input at once.
+        env: environment variables for the command.
     """
 
     _tells_node = False
@@ -273,6 +332,7 @@ class WorkerPopen(Worker):
         autoclose: bool = False,
         *,
         stdin: bool | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         if not command:
             raise UsageError("missing command parameter in WorkerPopen constructor")
@@ -284,6 +344,7 @@ class WorkerPopen(Worker):
             timeout=no_limit(timeout),
             autoclose=autoclose,
             stdin=stdin,
+            env=env,
         )
         self.key = key
 

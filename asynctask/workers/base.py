@@ -100,6 +100,8 @@ class Worker(WorkerGetters, ABC):
     name: ClassVar[str]
     #: Whether it goes over the network, and so takes ``ssh=``.
     remote: ClassVar[bool] = False
+    #: Whether it has logins, and so takes ``sudo=`` and ``pty=``.
+    logs_in: ClassVar[bool] = False
     #: The class, or its name, of the worker that copies files where this one runs commands; ``None``: the one
     #: over SFTP if this one goes over the network, else none.
     copier: ClassVar[str | type[Worker] | None] = None

@@ -14,7 +14,6 @@ import asyncssh
 
 from asynctask.errors import ConnectionLostError, NodeError, SpawnError, UsageError
 from asynctask.outcome import Ended, Outcome
-from asynctask.ssh.lease import Lease
 from asynctask.ssh.options import SSHOptions
 from asynctask.transfer.descriptors import in_thread
 from asynctask.transfer.download import Download
@@ -26,7 +25,7 @@ from asynctask.transfer.remote import Remote, open_remote
 from asynctask.transfer.sources import SmallFiles, open_directory
 from asynctask.transfer.upload import Upload
 from asynctask.workers.base import Sink, Worker
-from asynctask.workers.connections import pool_of
+from asynctask.workers.connections import Connections, Leased, pool_of
 from asynctask.workers.resources import Resources
 
 __all__ = ("CopyWorker",)
@@ -107,7 +106,7 @@ class CopyWorker(Worker):
 
     async def run_target(self, nodes: tuple[str, ...], rank: int, sink: Sink, resources: Resources) -> Ended:
         node = nodes[0]
-        lease = await pool_of(resources).lease(node, self.ssh, self.connect_timeout)
+        lease = await self._connections(resources).lease(node, self.ssh, self.connect_timeout)
         try:
             sink.connected()
             remote = await _open(node, lease)
@@ -119,6 +118,10 @@ class CopyWorker(Worker):
                     lease.discard()
         finally:
             await lease.release()
+
+    def _connections(self, resources: Resources) -> Connections:
+        """Where the connections come from."""
+        return pool_of(resources)
 
     def release(self) -> None:
         self._small = SmallFiles()
@@ -157,7 +160,7 @@ class CopyWorker(Worker):
             folder.close()
 
 
-async def _open(node: str, lease: Lease) -> Remote:
+async def _open(node: str, lease: Leased) -> Remote:
     async def start(connection: asyncssh.SSHClientConnection) -> Remote:
         try:
             return await open_remote(connection)

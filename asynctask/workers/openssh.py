@@ -6,11 +6,11 @@ import os
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from asynctask.outcome import Ended
 from asynctask.ssh.options import SSHOptions
-from asynctask.workers.base import Sink, Worker
+from asynctask.workers.base import Worker
+from asynctask.workers.connections import Connections
 from asynctask.workers.openssh_command import check_options
-from asynctask.workers.openssh_pool import through
+from asynctask.workers.openssh_pool import pool_through
 from asynctask.workers.resources import Resources
 from asynctask.workers.ssh import SSHWorker
 
@@ -55,6 +55,5 @@ class OpenSSHWorker(SSHWorker):
         self._ssh_path = os.fspath(ssh_path)
         self._ssh_options = tuple(ssh_options)
 
-    async def run_target(self, nodes: tuple[str, ...], rank: int, sink: Sink, resources: Resources) -> Ended:
-        shared = through(resources, self._ssh_path, self._ssh_options)
-        return await super().run_target(nodes, rank, sink, shared)
+    def _connections(self, resources: Resources) -> Connections:
+        return pool_through(resources, self._ssh_path, self._ssh_options)

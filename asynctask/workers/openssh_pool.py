@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import itertools
 import os
-import random
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import anyio
 import asyncssh
 
 from asynctask.errors import (
-    ConnectionDroppedError,
     ConnectionFailedError,
     ConnectionLostError,
     NoCapacityError,
@@ -25,9 +22,10 @@ from asynctask.errors import (
     SpawnError,
 )
 from asynctask.processes import Spawner
+from asynctask.ssh.answers import Answers
+from asynctask.ssh.dialling import Call, Dialler
 from asynctask.ssh.options import SSHOptions
-from asynctask.ssh.pool import ConnectionPool
-from asynctask.ssh.throttle import FEW, Throttle, pause_before
+from asynctask.ssh.throttle import Throttle
 from asynctask.ssh.translate import visible
 from asynctask.waiting import Patience
 from asynctask.workers.openssh_command import Resolved, common, master, query, read_query, target_of
@@ -36,7 +34,7 @@ from asynctask.workers.openssh_master import Master, output_of
 from asynctask.workers.openssh_mux import MuxConnection, base_options, connect
 from asynctask.workers.resources import Resources
 
-__all__ = ("OpenSSHLease", "OpenSSHPool", "through")
+__all__ = ("OpenSSHLease", "OpenSSHPool", "pool_through")
 
 _NO_CAPACITY = {errno.EMFILE, errno.ENFILE, errno.EAGAIN}
 #: Bytes of a directory's name: a socket's has 107 at most; ours adds 31, and ssh 17 for a moment.
@@ -54,6 +52,7 @@ class OpenSSHLease:
         connection: asyncssh's, over ``ssh``.
         environment: what the configuration wants to have sent, if the server takes it.
         mark: always ``None``: nobody else has sessions on it.
+        answers: nobody can be asked: ``ssh`` logs in.
     """
 
     def __init__(
@@ -68,6 +67,7 @@ class OpenSSHLease:
         self.environment = environment
         self.connection: asyncssh.SSHClientConnection = connection
         self.mark: str | None = None
+        self.answers: Answers | None = None
         self._ssh = ssh
         self._patience = patience
 
@@ -121,8 +121,7 @@ class OpenSSHPool:
         self._options: asyncssh.SSHClientConnectionOptions | None = None
         self._directory: Path | None = None
         self._numbers = itertools.count()
-        self._throttle = Throttle()
-        self._random = random.Random()  # noqa: S311 - for pauses, no secret
+        self._dialler = Dialler(Throttle())
 
     async def lease(self, node: str, ssh: SSHOptions, timeout: float | None) -> OpenSSHLease:
         """A connection to a node. What was started is ended on failure and when cancelled.
@@ -149,25 +148,15 @@ class OpenSSHPool:
         arguments = common(ssh, target, self._ssh_options)
         with patience.running():
             resolved = await self._resolve(node, ssh, query(self._ssh_path, arguments, target))
-        address = resolved.place[:2]
-        for attempt in itertools.count(1):
+
+        async def connect() -> tuple[MuxConnection, Master]:
             log, socket = self._paths()
             argv = master(self._ssh_path, arguments, target, resolved.keepalive, log, socket)
-            try:
-                async with self._throttle.handshake(address, None):
-                    with patience.running():
-                        connection, process = await self._log_in(node, argv, log, socket, resolved)
-            except ConnectionDroppedError as exc:
-                self._throttle.dropped(address)
-                busy = exc.throttling or self._throttle.is_busy(address)
-                if attempt > (ssh.retries if busy else min(FEW, ssh.retries)):
-                    raise
-            else:
-                self._throttle.succeeded(address)
-                return OpenSSHLease(node, connection, process, patience, resolved.environment)
-            with patience.running():
-                await asyncio.sleep(pause_before(attempt, self._random))
-        raise AssertionError
+            return await self._log_in(node, argv, log, socket, resolved)
+
+        call = Call(node, resolved.place[:2], None, patience, ssh.retries)
+        connection, process = await self._dialler.dial(call, connect)
+        return OpenSSHLease(node, connection, process, patience, resolved.environment)
 
     async def _resolve(self, node: str, ssh: SSHOptions, argv: Sequence[str]) -> Resolved:
         """Ask ``ssh`` what its configuration says."""
@@ -238,25 +227,11 @@ class OpenSSHPool:
             shutil.rmtree(directory, ignore_errors=True)
 
 
-class _Through(Resources):
-    """What the workers of a run share, but with other connections."""
-
-    def __init__(self, resources: Resources, pool: OpenSSHPool) -> None:
-        super().__init__()
-        self._resources = resources
-        self._pool = pool
-
-    def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        if key is ConnectionPool:
-            return cast("T", self._pool)
-        return cast("T", self._resources.get(key, cast("Callable[[], Spawner]", make)))
-
-
-def through(resources: Resources, ssh_path: str, ssh_options: Sequence[str]) -> Resources:
-    """The resources of a run, with connections by the system's ``ssh``."""
+def pool_through(resources: Resources, ssh_path: str, ssh_options: Sequence[str]) -> OpenSSHPool:
+    """The connections of a run by the system's ``ssh``."""
     spawner = resources.get(Spawner, Spawner)  # made before the pool, so closed after it
     key = (OpenSSHPool, ssh_path, tuple(ssh_options))
-    return _Through(resources, resources.get(key, lambda: OpenSSHPool(spawner, ssh_path, ssh_options)))
+    return resources.get(key, lambda: OpenSSHPool(spawner, ssh_path, ssh_options))
 
 
 def _not_started(node: str, ssh_path: str, exc: Exception) -> NodeError:

@@ -12,11 +12,10 @@ from asynctask.errors import ConnectionLostError, SpawnError, UsageError
 from asynctask.outcome import Ended, Outcome
 from asynctask.ssh.answers import Answers, Question
 from asynctask.ssh.environment import checked
-from asynctask.ssh.lease import Lease
 from asynctask.ssh.options import SSHOptions
 from asynctask.ssh.session import END_WAIT, RemoteCommand, signal_number, start
 from asynctask.workers.base import Sink, Worker
-from asynctask.workers.connections import pool_of
+from asynctask.workers.connections import Connections, Leased, pool_of
 from asynctask.workers.feeding import wait_feeding
 from asynctask.workers.resources import Resources
 from asynctask.workers.sudo import READY_WAIT, STOP_WAIT, Elevation, Password, Sudo, send_signal, stop
@@ -41,6 +40,7 @@ class SSHWorker(Worker):
 
     name: ClassVar[str] = "ssh"
     remote: ClassVar[bool] = True
+    logs_in: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class SSHWorker(Worker):
     async def run_target(self, nodes: tuple[str, ...], rank: int, sink: Sink, resources: Resources) -> Ended:
         node = nodes[0]
         command, env, data = self.command_for(node, rank), self.env_for(node), self.stdin_for(node)
-        lease = await pool_of(resources).lease(node, self.ssh, self.connect_timeout)
+        lease = await self._connections(resources).lease(node, self.ssh, self.connect_timeout)
         try:
             sink.connected()
             if self.sudo is None:
@@ -84,9 +84,13 @@ class SSHWorker(Worker):
         finally:
             await lease.release()
 
+    def _connections(self, resources: Resources) -> Connections:
+        """Where the connections come from."""
+        return pool_of(resources)
+
     async def _open(
         self,
-        lease: Lease,
+        lease: Leased,
         command: str,
         receive: Any,
         *,
@@ -114,7 +118,7 @@ class SSHWorker(Worker):
             lease.discard()
             raise
 
-    async def _finish(self, node: str, remote: RemoteCommand, data: Any, sink: Sink, lease: Lease) -> Ended:
+    async def _finish(self, node: str, remote: RemoteCommand, data: Any, sink: Sink, lease: Leased) -> Ended:
         try:
             if data is None:
                 await remote.wait()
@@ -134,7 +138,7 @@ class SSHWorker(Worker):
     async def _elevate(
         self,
         sudo: Sudo,
-        lease: Lease,
+        lease: Leased,
         command: str,
         env: Mapping[str, str] | None,
         sink: Sink,
@@ -161,9 +165,11 @@ class SSHWorker(Worker):
         remote.escalate = escalate
         return remote
 
-    def _password(self, sudo: Sudo, lease: Lease, resources: Resources) -> Password:
-        options = self.ssh if sudo.prompt is None else replace(self.ssh, prompt=sudo.prompt)
-        answers = resources.get(("sudo", options), lambda: Answers(options))
+    def _password(self, sudo: Sudo, lease: Leased, resources: Resources) -> Password:
+        answers = lease.answers
+        if sudo.prompt is not None or answers is None:
+            options = replace(self.ssh, prompt=sudo.prompt)
+            answers = resources.get(("sudo", options), lambda: Answers(options))
         user = lease.connection.get_extra_info("username") or ""
 
         async def password() -> str | None:

@@ -8,6 +8,7 @@ a reader sees neither:
 ``<!-- continued -->``     it goes on from the block before it: same names, same directory
 ``<!-- file: name -->``    it is the text of a file, in the current directory or, with ``~/``, at home
 ``<!-- any order -->``     the lines of its output may come in any order
+``<!-- needs: name -->``   it runs where that program is installed; in CI it must be
 =========================  ============================================================================
 
 An ``output`` block is what the ``python`` block before it prints.
@@ -25,7 +26,13 @@ __all__ = ("Block", "Example", "PageError", "examples", "read_blocks")
 RUN = ("python", "console")
 #: Shown, not run: what a program prints elsewhere, configuration.
 SHOWN = ("text", "toml", "ini", "yaml")
-_MARKS = {"not run": True, "continued": False, "file": True, "any order": False}  # whether it has a value
+_MARKS = {
+    "not run": True,
+    "continued": False,
+    "file": True,
+    "any order": False,
+    "needs": True,
+}  # whether it has a value
 
 _FENCE = re.compile(r"(\s*)(```+|~~~+)\s*(\S*)")
 _COMMENT = re.compile(r"<!--\s*([^:]*?)\s*(?::\s*(.*?)\s*)?-->")

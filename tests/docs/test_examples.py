@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -28,8 +30,16 @@ async def test_an_example_does_what_the_page_says(
     example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It runs on the site of the documentation and prints what stands below it."""
+    _check_needs(example)
     async with open_site(tmp_path, monkeypatch) as site:
         await run_example(example, site)
+
+
+def _check_needs(example: Example) -> None:
+    for block in example.blocks:
+        program = block.marks.get("needs")
+        if program and shutil.which(program) is None:
+            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{program} is not installed")
 
 
 def test_the_blocks_that_are_not_run_are_known() -> None:

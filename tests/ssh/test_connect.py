@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -22,7 +21,6 @@ from asynctask.errors import (
     NoCapacityError,
     NodeError,
 )
-from asynctask.ssh import connection as module
 from asynctask.ssh.config import SSHConfig
 from asynctask.ssh.connect import Connector
 from asynctask.ssh.connection import Connection, close_connection
@@ -34,7 +32,6 @@ from tests.ssh.agents import AgentProxy, RealAgent
 from tests.ssh.servers import NODE, ScriptedFactory, raw_server
 from tests.sshd import OpenSSHServer
 from tests.support import turns
-from tests.testing.clients import until
 
 PATIENCE = 10.0
 
@@ -84,19 +81,6 @@ async def test_logged_in_to_a_node(cluster: Cluster) -> None:
         await close_connection(connection)
         await cluster.wait_idle()
     assert cluster.statistics().connections == 1
-
-
-async def test_close_is_repeatable(cluster: Cluster) -> None:
-    """A connection that is closed, or broken, can be closed."""
-    async with connector(SSHOptions(config=cluster.ssh_config)) as connecting:
-        for breaks in (False, True):
-            connection = await connect(connecting, "node1")
-            if breaks:
-                cluster.disconnect("node1")
-                await connection.wait_closed()
-            for _ in range(2):
-                await close_connection(connection)
-            assert connection.is_closed()
 
 
 async def test_asyncssh_is_not_asked_to_connect(real: SSHOptions, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,19 +144,20 @@ async def test_everything_is_prepared_once(
             counts["config"] += 1
             super().__init__(*args)
 
-    load, read = asyncssh.load_keypairs, asyncssh.import_known_hosts
+    load = asyncssh.load_keypairs
 
     def loading(*args: Any) -> Any:
         counts["keys"] += 1
         return load(*args)
 
-    def reading(*args: Any) -> Any:
-        counts["known_hosts"] += 1
-        return read(*args)
+    class CountingHosts(KnownHosts):
+        def __init__(self, *args: Any) -> None:
+            counts["known_hosts"] += 1
+            super().__init__(*args)
 
     monkeypatch.setattr("asynctask.ssh.connect.SSHConfig", CountingConfig)
     monkeypatch.setattr(asyncssh, "load_keypairs", loading)
-    monkeypatch.setattr(asyncssh, "import_known_hosts", reading)
+    monkeypatch.setattr("asynctask.ssh.routes.KnownHosts", CountingHosts)
     async with connector(real) as connecting:
         connections = await asyncio.gather(*(connect(connecting, node) for node in sshd.nodes))
         for connection in connections:
@@ -344,8 +329,8 @@ async def test_who_hangs_up() -> None:
     assert isinstance(error, ConnectionDroppedError)
     assert error.throttling
     assert str(error) == (
-        f"{NODE}: port {options.port} of {NODE} closed the connection before the login (Exceeded MaxStartups);"
-        " it may be throttling (MaxStartups): lower the fanout"
+        f"{NODE}: port {options.port} of {NODE} closed the connection before the login"
+        " (Exceeded MaxStartups); it may be throttling (MaxStartups): lower the fanout"
     )
 
 
@@ -404,46 +389,3 @@ async def test_cancelled_at_any_turn(cluster: Cluster, fault: Fault | None) -> N
         await cluster.wait_idle()
     assert cluster.statistics().open_connections == 0
     assert problems == []
-
-
-async def test_close_gives_up_on_who_does_not_end(real: SSHOptions, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection that does not close in time is cut."""
-    monkeypatch.setattr(module, "CLOSE_TIMEOUT", 0.05)
-    async with connector(real) as connecting:
-        connection = await connect(connecting, "n1")
-        never = asyncio.Event()
-        wait_closed = connection.wait_closed
-        monkeypatch.setattr(connection, "close", lambda: None)
-        monkeypatch.setattr(connection, "wait_closed", never.wait)
-        await asyncio.wait_for(close_connection(connection), PATIENCE)
-        await asyncio.wait_for(wait_closed(), PATIENCE)
-    assert connection.is_closed()
-
-
-async def test_close_goes_on_when_cancelled(real: SSHOptions) -> None:
-    """Cancelling does not leave a connection open."""
-    async with connector(real) as connecting:
-        connection = await connect(connecting, "n1")
-        closing = asyncio.create_task(close_connection(connection))
-        await turns(1)
-        closing.cancel()
-        await asyncio.gather(closing, return_exceptions=True)
-        await until(connection.is_closed)
-
-
-# -- logs -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("level", "talks"), [(logging.DEBUG, True), (logging.INFO, False), (None, False)])
-async def test_what_asyncssh_logs(
-    cluster: Cluster, caplog: pytest.LogCaptureFixture, level: int | None, talks: bool
-) -> None:
-    """Only who sets its logger to DEBUG hears it: it costs time, and the command is in it."""
-    if level is not None:
-        caplog.set_level(level, "asyncssh")
-    async with connector(SSHOptions(config=cluster.ssh_config)) as connecting:
-        connection = await connect(connecting, "node1")
-        await connection.run("true")
-        await close_connection(connection)
-    records = [record for record in caplog.records if record.name == "asyncssh"]
-    assert any("Connected to SSH server" in record.getMessage() for record in records) is talks

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import anyio
 import pytest
@@ -19,14 +18,11 @@ from asynctask.errors import (
     NodeError,
 )
 from asynctask.ssh import dialling
-from asynctask.ssh.connect import Connector
-from asynctask.ssh.dialling import Dialler, about
-from asynctask.ssh.routes import Route
+from asynctask.ssh.dialling import Call, Dialler, about
 from asynctask.ssh.throttle import FEW, Throttle
 from asynctask.waiting import Patience
 
-NOTHING: Any = None
-ROUTE = Route("web1", "10.0.0.1", 22, "bob", None, NOTHING, "strict", None, [], NOTHING)
+ADDRESS = ("10.0.0.1", 22)
 DONE: Any = SimpleNamespace()
 
 
@@ -44,7 +40,7 @@ class Scripted:
         self.script = list(script)
         self.attempts = 0
 
-    async def connect(self, route: Route, via: object, patience: Patience) -> Any:
+    async def connect(self) -> Any:
         self.attempts += 1
         step = self.script.pop(0) if self.script else None
         if step is not None:
@@ -57,13 +53,12 @@ async def dial(
     *,
     retries: int = 8,
     throttle: Throttle | None = None,
-    route: Route = ROUTE,
     seconds: float | None = None,
 ) -> tuple[Any, Dialler]:
     """Dial once."""
     dialler = Dialler(throttle or Throttle())
-    connector = cast("Connector", script)
-    return await dialler.dial(connector, route, None, Patience(seconds), retries), dialler
+    call = Call("web1", ADDRESS, None, Patience(seconds), retries)
+    return await dialler.dial(call, script.connect), dialler
 
 
 @pytest.fixture(autouse=True)
@@ -117,7 +112,7 @@ async def test_dropped_by_a_server_that_has_too_much_to_do(why: str) -> None:
     """As often as is allowed."""
     throttle = Throttle()
     if why == "it has let us in":
-        throttle.succeeded((ROUTE.host, ROUTE.port, None))
+        throttle.succeeded(ADDRESS)
     elif why == "others do it, too":
         throttle.dropped("one")
         throttle.dropped("another")
@@ -149,7 +144,7 @@ async def test_refused() -> None:
 async def test_refused_in_a_burst() -> None:
     """By a server that has let us in."""
     throttle = Throttle()
-    throttle.succeeded((ROUTE.host, ROUTE.port, None))
+    throttle.succeeded(ADDRESS)
     script = Scripted(ConnectionRefusedByNodeError("web1", "refused"))
     await dial(script, throttle=throttle)
     assert script.attempts == 2
@@ -159,7 +154,7 @@ async def test_no_answer_in_time() -> None:
     """It says how long that was."""
 
     class Silent(Scripted):
-        async def connect(self, route: Route, via: object, patience: Patience) -> Any:
+        async def connect(self) -> Any:
             await asyncio.Event().wait()
 
     with pytest.raises(ConnectionFailedError) as caught:
@@ -183,16 +178,14 @@ async def test_waiting_for_a_turn_takes_no_time() -> None:
     busy = anyio.Event()
 
     class Slow(Scripted):
-        async def connect(self, route: Route, via: object, patience: Patience) -> Any:
+        async def connect(self) -> Any:
             await busy.wait()
             return DONE
 
-    slow = asyncio.create_task(
-        dialler.dial(cast("Connector", Slow()), replace(ROUTE, host="b"), None, Patience(None), 0)
-    )
+    slow = asyncio.create_task(dialler.dial(Call("b", "b", None, Patience(None), 0), Slow().connect))
     await asyncio.sleep(0)
     patience = Patience(5.0)
-    waiting = asyncio.create_task(dialler.dial(cast("Connector", Scripted()), ROUTE, None, patience, 0))
+    waiting = asyncio.create_task(dialler.dial(Call("a", "a", None, patience, 0), Scripted().connect))
     while not throttle.waiting:
         await asyncio.sleep(0)
     assert (dialler.connecting, patience.left) == (1, 5.0)

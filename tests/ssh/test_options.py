@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from asynctask.errors import SSHConfigError
-from asynctask.ssh.options import SSHOptions
+from asynctask.ssh.options import HostKeys, SSHOptions
 
 
 def test_defaults() -> None:
@@ -24,6 +24,13 @@ def test_defaults() -> None:
         "identity_files": None,
         "known_hosts": None,
         "agent": True,
+        "agent_forwarding": None,
+        "password": None,
+        "passphrase": None,
+        "prompt": None,
+        "ask_each": False,
+        "jump": None,
+        "retries": 8,
         "keepalive": None,
     }
 
@@ -31,8 +38,8 @@ def test_defaults() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"host_keys": "maybe"}, "host_keys='maybe': one of 'strict', 'off'"),
-        ({"host_keys": True}, "host_keys=True: one of 'strict', 'off'"),
+        ({"host_keys": "maybe"}, "host_keys='maybe': one of 'strict', 'accept-new', 'off'"),
+        ({"host_keys": True}, "host_keys=True: one of 'strict', 'accept-new', 'off'"),
         ({"port": 0}, "port=0: a number from 1 to 65535"),
         ({"port": 65536}, "port=65536: a number from 1 to 65535"),
         ({"port": -22}, "port=-22: a number from 1 to 65535"),
@@ -43,6 +50,9 @@ def test_defaults() -> None:
         ({"keepalive": float("nan")}, "keepalive=nan: seconds, or 0 for never"),
         ({"keepalive": "15"}, "keepalive='15': seconds, or 0 for never"),
         ({"keepalive": True}, "keepalive=True: seconds, or 0 for never"),
+        ({"retries": -1}, "retries=-1: how often to try again, 0 or more"),
+        ({"retries": 1.5}, "retries=1.5: how often to try again, 0 or more"),
+        ({"retries": True}, "retries=True: how often to try again, 0 or more"),
     ],
 )
 def test_a_value_that_can_never_work(values: dict[str, Any], message: str) -> None:
@@ -71,6 +81,45 @@ def test_equal_options_are_one_key() -> None:
     made = {SSHOptions(user="a", identity_files=["/k"], config="c"): 1}
     assert made[SSHOptions(user="a", identity_files=(Path("/k"),), config="c")] == 1
     assert SSHOptions(user="b") not in made
+
+
+def test_equal_secrets_are_one_key() -> None:
+    """What is asked and what is given tell options apart, by a hash that stays the same."""
+
+    def prompt(question: object) -> str:
+        return "x"
+
+    def made(**changes: Any) -> SSHOptions:
+        return SSHOptions(**{"password": "a", "passphrase": "b", "prompt": prompt, "jump": "c", **changes})
+
+    assert hash(made()) == hash(made())
+    assert made() == made()
+    others = [made(password="x"), made(passphrase="x"), made(prompt=None), made(jump=None), made(retries=0)]
+    assert made() not in others
+    assert len({made(), *others}) == 6
+
+
+def test_no_secret_is_shown() -> None:
+    """Neither those that were given nor who is asked for others."""
+
+    def secret_prompt(question: object) -> str:
+        return "secret"
+
+    shown = repr(SSHOptions(password="secret", passphrase="secret", prompt=secret_prompt, user="bob"))
+    assert "user='bob'" in shown
+    for word in ("secret", "password", "passphrase", "prompt"):
+        assert word not in shown
+
+
+@pytest.mark.parametrize("choice", ["strict", "accept-new", "off", None])
+def test_choices_for_host_keys(choice: HostKeys | None) -> None:
+    """Those of OpenSSH that need nobody to answer."""
+    assert SSHOptions(host_keys=choice).host_keys == choice
+
+
+def test_no_retries() -> None:
+    """None may be wanted."""
+    assert SSHOptions(retries=0).retries == 0
 
 
 def test_options_do_not_change() -> None:

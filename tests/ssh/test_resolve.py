@@ -20,12 +20,12 @@ class Lookups:
     """A name service that answers when it is told to."""
 
     def __init__(self, answer: Any = None) -> None:
-        self.asked: list[tuple[str, int]] = []
+        self.asked: list[tuple[str, int, int, int]] = []
         self.answered = threading.Event()
         self._answer = answer or [(*V4, ("10.0.0.1", 22))]
 
-    def __call__(self, host: str, port: int, **hints: Any) -> Any:
-        self.asked.append((host, port))
+    def __call__(self, host: str, port: int, family: int, kind: int) -> Any:
+        self.asked.append((host, port, family, kind))
         assert self.answered.wait(10)
         if isinstance(self._answer, Exception):
             raise self._answer
@@ -46,7 +46,21 @@ async def test_all_addresses_of_a_host_in_order() -> None:
     lookups = Lookups(places)
     lookups.answered.set()
     assert await Resolver(lookups).addresses("web1", 22) == ["fe80::1%3", "10.0.0.1"]
-    assert lookups.asked == [("web1", 22)]
+    assert lookups.asked == [("web1", 22, socket.AF_UNSPEC, socket.SOCK_STREAM)]
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+async def test_addresses_of_one_family(family: socket.AddressFamily) -> None:
+    """The system is asked for these alone."""
+    lookups = Lookups()
+    lookups.answered.set()
+    assert await Resolver(lookups).addresses("web1", 22, family) == ["10.0.0.1"]
+    assert lookups.asked == [("web1", 22, family, socket.SOCK_STREAM)]
+
+
+async def test_the_real_one_and_one_family() -> None:
+    """No other address is among them."""
+    assert await Resolver().addresses("localhost", 22, socket.AF_INET) == ["127.0.0.1"]
 
 
 async def test_the_real_one() -> None:

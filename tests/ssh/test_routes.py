@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -124,23 +123,6 @@ async def test_known_hosts_of_the_caller(router: MakeRouter, tmp_path: Path) -> 
     assert len(route.trusted[0]) == 1
 
 
-async def test_names_of_files(router: MakeRouter, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tokens, variables and ``~`` are expanded; blanks are kept in quotes."""
-    monkeypatch.setenv("PLACE", "some where")
-    monkeypatch.delenv("NOWHERE", raising=False)
-    text = (
-        "Host a\n HostName b.example\n User bob\n Port 77\n"
-        ' UserKnownHostsFile "~/x y/%n" /%h:%p/%r%%/%i ${PLACE}/%d/${NOWHERE} none\n'
-        " GlobalKnownHostsFile none\n"
-    )
-    route = await router(text).route("a")
-    assert route.known_hosts.paths == (
-        home / "x y" / "a",
-        Path(f"/b.example:77/bob%/{os.getuid()}"),
-        Path(f"some where/{home}/${{NOWHERE}}"),
-    )
-
-
 async def test_keys(router: MakeRouter, home: Path) -> None:
     """The configured files, or the default ones; nodes with the same files share the keys."""
     default = _key(home / ".ssh" / "id_ed25519")
@@ -218,59 +200,6 @@ async def test_the_agent(
     assert len(route.keys) == expected
 
 
-async def test_options_are_shared(router: MakeRouter) -> None:
-    """asyncssh's options are built once for all nodes alike: that takes its time."""
-    made = router("Host c\n User bob\nHost d\n ServerAliveInterval 60\n")
-    routes = {name: await made.route(name) for name in "abcd"}
-    assert routes["a"].options is routes["b"].options
-    assert len({id(route.options) for route in routes.values()}) == 3
-
-
-@pytest.mark.parametrize(
-    ("text", "keepalive", "expected"),
-    [
-        ("", None, (15, 3)),
-        ("", 0, (0, 3)),
-        ("", 2.5, (2.5, 3)),
-        ("ServerAliveInterval 1m\nServerAliveCountMax 5\n", None, (60, 5)),
-        ("ServerAliveInterval 0\n", None, (0, 3)),
-        ("ServerAliveInterval 60\n", 7, (7, 3)),
-    ],
-)
-async def test_keepalive(
-    router: MakeRouter, text: str, keepalive: float | None, expected: tuple[float, int]
-) -> None:
-    """The caller, else the configuration, else 15 seconds."""
-    options = (await router(text, keepalive=keepalive).route("a")).options
-    assert (options.keepalive_interval, options.keepalive_count_max) == expected
-
-
-async def test_algorithms(router: MakeRouter) -> None:
-    """Configured algorithms are used."""
-    text = (
-        "Ciphers aes256-ctr\nMACs hmac-sha2-256\nKexAlgorithms curve25519-sha256\n"
-        "HostKeyAlgorithms ssh-ed25519\nPubkeyAcceptedAlgorithms ssh-ed25519\n"
-    )
-    options = (await router(text).route("a")).options
-    assert (options.encryption_algs, options.mac_algs, options.kex_algs, options.signature_algs) == (
-        [b"aes256-ctr"],
-        [b"hmac-sha2-256"],
-        [b"curve25519-sha256"],
-        [b"ssh-ed25519"],
-    )
-    assert options.server_host_key_algs == "ssh-ed25519"
-
-
-async def test_unknown_algorithms(router: MakeRouter, caplog: pytest.LogCaptureFixture) -> None:
-    """Those that nobody here knows cost a warning, once, and not the connection."""
-    made = router("Ciphers bogus\n")
-    plain = (await router("").route("a")).options
-    for name in ("a", "b"):
-        assert (await made.route(name)).options.encryption_algs == plain.encryption_algs
-    assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert "bogus" in caplog.text
-
-
 async def test_names_that_lead_nowhere(router: MakeRouter) -> None:
     """Files that cannot be there are not there."""
     text = "".join(
@@ -279,12 +208,6 @@ async def test_names_that_lead_nowhere(router: MakeRouter) -> None:
         for name in ("~no-such-user/x", "/nope/" + "x" * 300, "." * 300)
     )
     assert list((await router(text).route("a")).keys) == []
-
-
-async def test_a_user_that_cannot_be(router: MakeRouter) -> None:
-    """asyncssh does not take every name."""
-    with pytest.raises(SSHConfigError, match=r"^login as 'a\\x07': "):
-        await router("", user="a\x07").route("a")
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,7 @@ import pytest_asyncio
 from asynctask import SSHOptions
 from asynctask.errors import ConnectionFailedError, NoCapacityError, SpawnError
 from asynctask.processes import Spawner
-from asynctask.ssh.pool import ConnectionPool
-from asynctask.workers.connections import pool_of
-from asynctask.workers.openssh_pool import OpenSSHPool, through
+from asynctask.workers.openssh_pool import OpenSSHPool, pool_through
 from asynctask.workers.resources import Resources
 from tests.support import children
 from tests.workers.sites import Site
@@ -93,15 +91,12 @@ async def test_socket_names_stay_short(
 
 
 async def test_what_the_workers_of_a_run_share() -> None:
-    """All but the connections is the run's; programs with the same arguments share."""
+    """Programs with the same arguments share."""
     resources = Resources()
-    one, same, other = (through(resources, "ssh", options) for options in ((), [], ["-4"]))
-    pools = [pool_of(each) for each in (one, same, other)]
-    assert [isinstance(each, OpenSSHPool) for each in pools] == [True, True, True]
-    assert pools[0] is pools[1]
-    assert pools[0] is not pools[2]
-    assert one.get(Spawner, Spawner) is resources.get(Spawner, Spawner)
-    assert isinstance(resources.get(ConnectionPool, ConnectionPool), ConnectionPool)
+    one, same, other = (pool_through(resources, "ssh", options) for options in ((), [], ["-4"]))
+    assert one is same
+    assert one is not other
+    assert one._spawner is other._spawner is resources.get(Spawner, Spawner)
     await resources.aclose()
 
 

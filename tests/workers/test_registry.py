@@ -7,11 +7,11 @@ import pytest
 from asynctask.errors import UsageError
 from asynctask.workers.base import Worker
 from asynctask.workers.exec import ExecWorker
-from asynctask.workers.registry import COPIERS, WORKERS, worker_class
+from asynctask.workers.registry import WORKERS, copier_class, worker_class
 from tests.support import Scripted
 
 
-@pytest.mark.parametrize("name", sorted([*WORKERS, *COPIERS]))
+@pytest.mark.parametrize("name", sorted(WORKERS))
 def test_each_name_leads_to_the_class_of_that_name(name: str) -> None:
     """The table and the classes agree."""
     found = worker_class(name)
@@ -30,6 +30,43 @@ def test_the_names_that_people_know() -> None:
 def test_who_copies_for_whom(name: str, copier: str | None) -> None:
     """Files go the way that commands go."""
     assert worker_class(name).copier == copier
+
+
+@pytest.mark.parametrize(("name", "copier"), [("ssh", "copy"), ("openssh", "openssh-copy")])
+def test_the_class_that_copies(name: str, copier: str) -> None:
+    """It is of the worker's kind."""
+    assert copier_class(worker_class(name)).name == copier
+
+
+def test_a_class_of_its_own_copies() -> None:
+    """Anybody may write that, too."""
+
+    class Mine(Scripted):
+        copier = Scripted
+
+    assert copier_class(Mine) is Scripted
+
+
+def test_who_copies_nothing() -> None:
+    """A worker without logins."""
+    with pytest.raises(UsageError) as caught:
+        copier_class(ExecWorker)
+    assert str(caught.value) == "the worker 'exec' copies no files: give worker='ssh', or another that does"
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("stream", "make an asynctask.StreamWorker and schedule it"),
+        ("copy", "use copy() or rcopy()"),
+        ("openssh-copy", "use copy() or rcopy() with worker='openssh'"),
+    ],
+)
+def test_who_runs_no_command(name: str, instead: str) -> None:
+    """The message says what to do."""
+    with pytest.raises(UsageError) as caught:
+        worker_class(name)
+    assert str(caught.value) == f"the worker {name!r} runs no command: {instead}"
 
 
 def test_a_class_is_taken_as_it_is() -> None:
