@@ -38,7 +38,8 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(os|pathlib|threading|types|typing|ClusterShell)(\..+)?"),
     (r"py:class", r"(asynctask\..+\.)?_?[A-Z]"),  # type variables
     # Internal; in signatures for who writes a worker.
-    (r"py:class", r"asynctask\.(processes|waiting|workers\.streams)\..+"),
+    (r"py:class", r"asynctask\.(processes|waiting|workers\.streams|sync\.home)\..+"),
+    (r"py:class", r"Args|HostKeys|Nodes|PathLike|Prompt|_NodesArgument"),  # other names for types
 ]
 
 _NAPOLEON = Config(napoleon_custom_sections=[("Keys", "params_style")], napoleon_use_rtype=False)

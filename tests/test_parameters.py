@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -13,6 +14,7 @@ from asynctask.ssh.options import SSHOptions
 from asynctask.task import Task
 from asynctask.workers.base import Sink
 from asynctask.workers.exec import ExecWorker
+from asynctask.workers.openssh import OpenSSHWorker
 from asynctask.workers.ssh import SSHWorker
 from tests.stage import Stage, begin, numbered
 from tests.support import Scripted, greet, refused, turns
@@ -339,6 +341,14 @@ def test_a_default_that_does_not_fit(key: str, value: Any, text: str) -> None:
         ),
         ("ssh_user", 5, "ssh_user=5: a name, or None for the configured one"),
         ("ssh_user", "", "ssh_user='': a name, or None for the configured one"),
+        ("ssh_options", "-o 'x", 'ssh_options="-o \'x": text of words as a shell has them, or None'),
+        ("ssh_options", ["-4"], "ssh_options=['-4']: text of words as a shell has them, or None"),
+        (
+            "ssh_path",
+            "sshpass -e ssh",
+            "ssh_path='sshpass -e ssh': one program, without arguments; those go into ssh_options",
+        ),
+        ("ssh_path", " ", "ssh_path=' ': one program, without arguments; those go into ssh_options"),
         ("debug", 1, "debug=1: True or False"),
         ("print_debug", "print", "print_debug='print': a function of the task and a line of text"),
         (
@@ -362,18 +372,71 @@ def test_an_unknown_worker_is_named() -> None:
         asynctask.Task().set_default("distant_workername", "rsh")
 
 
-def test_an_info_without_effect_is_said_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        ("scp_user", "copies log in as info 'ssh_user' says, or ~/.ssh/config"),
+        ("scp_path", "copies go by SFTP and start no scp; use asynctask.SSHOptions or ~/.ssh/config"),
+        ("scp_options", "copies go by SFTP and start no scp; use asynctask.SSHOptions or ~/.ssh/config"),
+        ("rpdcp_path", "copies go by SFTP and start no scp; use asynctask.SSHOptions or ~/.ssh/config"),
+        ("rsh_user", "no rsh is started; use asynctask.SSHOptions or ~/.ssh/config"),
+        ("pdsh_path", "no pdsh is started; use asynctask.SSHOptions or ~/.ssh/config"),
+    ],
+)
+def test_an_info_without_effect_is_said_in_the_log(
+    key: str, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """A script may rely on it; it is kept all the same."""
     task = Task()
-    task.set_info("ssh_options", "-oPort=2222")
+    task.set_info(key, "value")
     task.set_info("mine", 1)
-    assert (task.info("ssh_options"), task.info("mine")) == ("-oPort=2222", 1)
+    assert (task.info(key), task.info("mine")) == ("value", 1)
+    assert [record.getMessage() for record in caplog.records] == [f"info {key!r} has no effect: {why}"]
+
+
+@pytest.mark.parametrize("key", ["ssh_path", "ssh_options"])
+def test_an_info_for_one_worker_is_said_in_the_log_of_others(
+    key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once that worker is chosen there is nothing to say."""
+    task = Task()
+    task.set_info(key, "-4")
     assert [record.getMessage() for record in caplog.records] == [
         (
-            "info 'ssh_options' has no effect: no such program is started;"
-            " use asynctask.SSHOptions or ~/.ssh/config"
+            f"info {key!r} has an effect on the worker 'openssh' alone: 'ssh' starts no program; for it use"
+            " asynctask.SSHOptions or ~/.ssh/config"
         )
     ]
+    task.set_default("distant_workername", "openssh")
+    task.set_info(key, "-6")
+    assert (task.info(key), len(caplog.records)) == ("-6", 1)
+
+
+def test_what_the_infos_say_to_a_worker_that_starts_ssh() -> None:
+    """Words as a shell has them, ``~`` is the home directory; ``None`` and nothing are the same."""
+    task = Task(worker="openssh")
+    parameters = task._parameters
+    assert parameters.program_options(None) == {}
+    task.set_info("ssh_options", "-i ~/key -o 'ProxyCommand=nc %h %p'")
+    words = ["-i", str(Path("~/key").expanduser()), "-o", "ProxyCommand=nc %h %p"]
+    assert parameters.program_options(None) == {"ssh_options": words}
+    task.set_info("ssh_path", "~/bin/ssh")
+    assert parameters.program_options("openssh") == {
+        "ssh_path": str(Path("~/bin/ssh").expanduser()),
+        "ssh_options": words,
+    }
+    assert (parameters.program_options("ssh"), parameters.program_options(ExecWorker)) == ({}, {})
+    task.set_info("ssh_options", None)
+    task.set_info("ssh_path", "")
+    assert parameters.program_options(None) == {}
+
+
+def test_the_worker_that_starts_ssh_can_be_chosen() -> None:
+    """By its name."""
+    task = Task()
+    task.set_default("distant_workername", "openssh")
+    assert task.default("distant_workername") == "openssh"
+    assert type(task.shell("true", nodes="a")) is OpenSSHWorker
 
 
 def test_no_connect_timeout_is_no_limit() -> None:

@@ -33,7 +33,7 @@ def test_every_setting_of_a_task_has_a_default() -> None:
 def test_a_command_takes_what_a_task_takes_and_more() -> None:
     """The task's settings are defaults for each of its commands."""
     more = ShellSettings.__annotations__.keys() - WorkerSettings.__annotations__.keys()
-    assert more == {"nodes", "key", "fanout", "stdin", "env", "args", "autoclose", "options"}
+    assert more == {"nodes", "key", "fanout", "stdin", "env", "args", "sudo", "pty", "autoclose", "options"}
     assert WorkerSettings.__annotations__.keys() < ShellSettings.__annotations__.keys()
 
 

@@ -25,6 +25,7 @@ from asynctask.ssh.recording import Recorder
 from asynctask.ssh.resolve import Resolver
 from asynctask.ssh.routes import Route, Router
 from asynctask.ssh.translate import is_no_room, no_room, translate
+from asynctask.ssh.turns import Turns
 from asynctask.waiting import Patience
 
 __all__ = ("Connector",)
@@ -45,6 +46,7 @@ class Connector:
         self._router: Router | None = None
         self._spawner = Spawner()
         self._proxies: set[ProxyTransport] = set()
+        self._turns = Turns()
 
     async def route(self, node: str) -> Route:
         """How to get to a node.
@@ -77,7 +79,7 @@ class Connector:
         Has no timeout of its own. Cancelling closes what was opened.
         """
         client = self._client(route, patience)
-        connection = _new_connection(route, client, patience)
+        connection = _new_connection(route, client, patience, self._turns)
         proxy: ProxyTransport | None = None
         try:
             if route.proxy is not None:
@@ -155,7 +157,7 @@ class Connector:
         return self._router
 
 
-def _new_connection(route: Route, client: Client, patience: Patience | None) -> Connection:
+def _new_connection(route: Route, client: Client, patience: Patience | None, turns: Turns) -> Connection:
     options = copy(route.options)  # asyncssh keeps the state of one connection in it
     options.host = options.orig_host = route.host  # a host certificate is for this name, or for the alias
     options.port = route.port
@@ -169,7 +171,7 @@ def _new_connection(route: Route, client: Client, patience: Patience | None) -> 
     options.client_keys = pairs_for(route.keys, route.node, route.user, patience)
     loop = asyncio.get_running_loop()
     options.waiter = loop.create_future()
-    return Connection(loop, options)
+    return Connection(loop, options, turns)
 
 
 async def _found_among_hashed(route: Route, exc: Exception) -> TrustedKeys | None:

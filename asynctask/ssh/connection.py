@@ -15,6 +15,7 @@ import asyncssh
 from asyncssh.logging import SSHLogger
 
 from asynctask.ssh.transport import CorkedTransport
+from asynctask.ssh.turns import Turns
 
 __all__ = ("Connection", "close_connection")
 
@@ -53,7 +54,12 @@ class Connection(asyncssh.SSHClientConnection):
     alike.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, options: asyncssh.SSHClientConnectionOptions) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        options: asyncssh.SSHClientConnectionOptions,
+        turns: Turns | None = None,
+    ) -> None:
         self._talks = _asyncssh_log.isEnabledFor(logging.DEBUG)
         super().__init__(loop, options, wait="auth")
         assert options.waiter is not None
@@ -64,6 +70,8 @@ class Connection(asyncssh.SSHClientConnection):
         self.said = ""
         """What the server said instead of its version, in one line, at most; sshd says so why it hangs up."""
         self._corked_loop = loop
+        self._turns = turns or Turns()
+        self._received: list[bytes] = []  # while it waits for its turn
 
     @property
     def is_over(self) -> bool:
@@ -98,7 +106,29 @@ class Connection(asyncssh.SSHClientConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.was_made = True
-        super().connection_made(CorkedTransport(transport, self._corked_loop))  # type: ignore[arg-type]
+        super().connection_made(CorkedTransport(transport, self._corked_loop, self._turns))  # type: ignore[arg-type]
+
+    def data_received(self, data: bytes, datatype: int | None = None) -> None:
+        if self._received:
+            self._received.append(data)
+        elif self._turns.take(self._serve):
+            super().data_received(data, datatype)
+        else:
+            self._received.append(data)
+
+    def _serve(self) -> None:
+        """Take what was received while others had their turn."""
+        if self._received:
+            data, self._received = b"".join(self._received), []
+            super().data_received(data)
+
+    def eof_received(self) -> None:
+        self._serve()
+        super().eof_received()
+
+    def connection_lost(self, exc: Exception | None = None) -> None:
+        self._serve()
+        super().connection_lost(exc)
 
     def _recv_version(self) -> bool:
         line = bytes(self._inpbuf[:_MOST_SAID].partition(b"\n")[0])

@@ -10,17 +10,20 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
+from asynctask.ssh.turns import Turns
+
 __all__ = ("CorkedTransport",)
 
 
 class CorkedTransport(asyncio.Transport):
-    """Passes everything on to a transport, writes once a turn of the loop."""
+    """Passes everything on to a transport, writes once a turn of the loop, or later where many have to."""
 
-    __slots__ = ("_inner", "_loop", "_scheduled", "_waiting")
+    __slots__ = ("_inner", "_loop", "_scheduled", "_turns", "_waiting")
 
-    def __init__(self, inner: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, inner: asyncio.Transport, loop: asyncio.AbstractEventLoop, turns: Turns) -> None:
         self._inner = inner
         self._loop = loop
+        self._turns = turns
         self._waiting: list[bytes] = []
         self._scheduled = False
 
@@ -28,7 +31,11 @@ class CorkedTransport(asyncio.Transport):
         self._waiting.append(bytes(data))  # the caller may use its buffer again
         if not self._scheduled:
             self._scheduled = True
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self._flush_in_turn)
+
+    def _flush_in_turn(self) -> None:
+        if self._turns.take(self._flush):
+            self._flush()
 
     def _flush(self) -> None:
         self._scheduled = False

@@ -12,6 +12,8 @@ __all__ = ("HIGH_WATER", "Input")
 
 #: Bytes that the slowest started node may be behind before :meth:`Input.drain` waits.
 HIGH_WATER = 256 * 1024
+#: How many readers are told of something new in one turn of the loop.
+_WAKES_A_TURN = 64
 
 
 class Input:
@@ -32,7 +34,8 @@ class Input:
         self._size = 0  # bytes written, ever
         self._readers: set[InputReader] = set()
         self._places: dict[int, int] = {}  # how many readers stand at each chunk
-        self._news = asyncio.Event()
+        self._waiting: deque[asyncio.Future[None]] = deque()  # readers that have taken all there is
+        self._waking = False
         self._progress = asyncio.Event()
 
     def write(self, data: bytes) -> None:
@@ -75,8 +78,23 @@ class Input:
     # -- the readers' side ----------------------------------------------------------------------
 
     def _tell_readers(self) -> None:
-        news, self._news = self._news, asyncio.Event()
-        news.set()
+        """Wake those who wait, some in each turn of the loop: each goes on to write to its node."""
+        if not self._waking:
+            self._wake_some()
+
+    def _wake_some(self) -> None:
+        for _ in range(min(len(self._waiting), _WAKES_A_TURN)):
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waking = bool(self._waiting)
+        if self._waking:
+            asyncio.get_running_loop().call_soon(self._wake_some)
+
+    async def _news(self) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        await waiter
 
     def _opened(self, reader: InputReader) -> None:
         self._readers.add(reader)
@@ -139,7 +157,7 @@ class InputReader(AsyncIterator[bytes]):
             if source.ended:
                 await self.aclose()
                 raise StopAsyncIteration
-            await source._news.wait()
+            await source._news()
         source._advance(self)
         self._given = len(chunk)
         return chunk

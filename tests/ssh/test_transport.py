@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from asynctask.ssh.transport import CorkedTransport
+from asynctask.ssh.turns import Turns
 from tests.support import turns
 
 
@@ -80,7 +81,7 @@ def inner() -> Inner:
 
 async def test_one_write_a_turn(inner: Inner) -> None:
     """What is written in one turn of the loop goes out at once, in order, at its end."""
-    corked = CorkedTransport(inner, asyncio.get_running_loop())
+    corked = CorkedTransport(inner, asyncio.get_running_loop(), Turns())
     for piece in (b"a", b"b", b"c"):
         corked.write(piece)
     assert inner.done == []
@@ -96,14 +97,14 @@ async def test_one_write_a_turn(inner: Inner) -> None:
 
 async def test_nothing_is_written_for_nothing(inner: Inner) -> None:
     """A turn without a write costs none."""
-    CorkedTransport(inner, asyncio.get_running_loop())
+    CorkedTransport(inner, asyncio.get_running_loop(), Turns())
     await turns(3)
     assert inner.done == []
 
 
 async def test_a_buffer_that_is_used_again(inner: Inner) -> None:
     """What was written does not change with the caller's buffer, as with every transport."""
-    corked = CorkedTransport(inner, asyncio.get_running_loop())
+    corked = CorkedTransport(inner, asyncio.get_running_loop(), Turns())
     buffer = bytearray(b"one ")
     corked.write(buffer)
     buffer[:] = b"two "
@@ -116,7 +117,7 @@ async def test_a_buffer_that_is_used_again(inner: Inner) -> None:
 @pytest.mark.parametrize(("name", "done"), [("close", "close"), ("abort", "abort"), ("write_eof", "eof")])
 async def test_the_end_comes_after_what_was_written(inner: Inner, name: str, done: str) -> None:
     """What was written goes out before the transport is closed, and nothing is written twice."""
-    corked = CorkedTransport(inner, asyncio.get_running_loop())
+    corked = CorkedTransport(inner, asyncio.get_running_loop(), Turns())
     corked.write(b"a")
     corked.write(b"b")
     getattr(corked, name)()
@@ -127,7 +128,7 @@ async def test_the_end_comes_after_what_was_written(inner: Inner, name: str, don
 
 async def test_what_waits_counts(inner: Inner) -> None:
     """The size of the buffer includes what has not gone out yet."""
-    corked = CorkedTransport(inner, asyncio.get_running_loop())
+    corked = CorkedTransport(inner, asyncio.get_running_loop(), Turns())
     corked.write(b"x" * 7)
     assert corked.get_write_buffer_size() == 107
     await turns(1)
@@ -136,7 +137,7 @@ async def test_what_waits_counts(inner: Inner) -> None:
 
 async def test_the_rest_is_passed_on(inner: Inner) -> None:
     """Everything else is the inner transport's business."""
-    corked = CorkedTransport(inner, asyncio.get_running_loop())
+    corked = CorkedTransport(inner, asyncio.get_running_loop(), Turns())
     corked.set_write_buffer_limits(high=9, low=3)
     corked.pause_reading()
     protocol = asyncio.Protocol()
@@ -175,7 +176,7 @@ async def test_over_a_real_connection() -> None:
 
     server = await loop.create_server(accept, "127.0.0.1", 0)
     transport, client = await loop.create_connection(_Collect, *server.sockets[0].getsockname())
-    corked = CorkedTransport(transport, loop)
+    corked = CorkedTransport(transport, loop, Turns())
     pieces = [os.urandom(size) for size in (1, 70_000, 3, 200_000, 5)]
     for piece in pieces:
         corked.write(piece)
@@ -196,7 +197,7 @@ async def test_a_write_after_the_end_is_lost_quietly() -> None:
     loop.set_exception_handler(lambda loop, context: problems.append(context))
     server = await loop.create_server(_Collect, "127.0.0.1", 0)
     transport, client = await loop.create_connection(_Collect, *server.sockets[0].getsockname())
-    corked = CorkedTransport(transport, loop)
+    corked = CorkedTransport(transport, loop, Turns())
     corked.write(b"before")
     transport.abort()
     corked.write(b"after")

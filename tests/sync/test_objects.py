@@ -13,7 +13,7 @@ import pytest
 from asynctask.errors import PortClosedError, PortFullError, TaskStateError, UsageError
 from asynctask.port import PortStatistics
 from asynctask.sync import EngineIllegalOperationError, EnginePort, EngineTimer, EventHandler, Task, task_self
-from asynctask.sync import tasks as tasks_module
+from asynctask.sync import home as home_module
 from asynctask.sync.objects import loop_runs_here
 from tests.support import refused
 from tests.sync.helpers import Aside, Says, all_of, waited
@@ -250,7 +250,7 @@ def _answers_after(monkeypatch: pytest.MonkeyPatch, handled: threading.Event) ->
             waited(handled)
             return answer
 
-    monkeypatch.setattr(tasks_module, "Future", Slow)
+    monkeypatch.setattr(home_module, "Future", Slow)
 
 
 def _running(other: Task) -> EnginePort:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.sync.helpers import run_program
@@ -9,7 +11,7 @@ from tests.sync.helpers import run_program
 OURS = """
 from asynctask.sync import (
     AlreadyRunningError, EventHandler, ExecWorker, NodeSet, StreamWorker, Task, TaskError, TimeoutError,
-    WorkerError, WorkerPopen, WorkerSimple, task_cleanup, task_self, task_terminate, task_wait,
+    WorkerError, WorkerPopen, WorkerSimple, WorkerSsh, task_cleanup, task_self, task_terminate, task_wait,
 )
 """
 THEIRS = """
@@ -20,6 +22,7 @@ from ClusterShell.Event import EventHandler
 from ClusterShell.NodeSet import NodeSet
 from ClusterShell.Worker.Exec import ExecWorker
 from ClusterShell.Worker.Popen import WorkerPopen
+from ClusterShell.Worker.Ssh import WorkerSsh
 from ClusterShell.Worker.Worker import StreamWorker, WorkerError, WorkerSimple
 """
 
@@ -458,6 +461,124 @@ b'again'
 1
 """
 
+# The two that follow go over SSH; WAYS says how.
+COPYING = """
+import os
+
+class Copied(EventHandler):
+    def __init__(self):
+        self.done = []
+
+    def ev_start(self, worker):
+        print("start", os.path.basename(worker.source))
+
+    def ev_hup(self, worker, node, rc):
+        self.done.append((node, rc))
+
+    def ev_close(self, worker, timedout):
+        print("closed", os.path.basename(worker.dest), timedout, sorted(self.done))
+
+source = os.path.join(place, "app.conf")
+there = os.path.join(place, "there.conf")
+with open(source, "w") as file:
+    file.write("port = 80\\n")
+os.chmod(source, 0o640)
+os.utime(source, (1000000000, 1000000000))
+
+task = task_self()
+task.set_info("fanout", 1)
+worker = task.copy(source, there, "n[1-2]", handler=Copied(), timeout=30, preserve=True)
+task.resume()
+print(worker.nodes, [(rc, str(nodes)) for rc, nodes in worker.iter_retcodes()], worker.num_timeout())
+task.shell("cat %s; stat -c '%%a %%Y' %s" % (there, there), nodes="n[1-2]", stdin=False)
+task.run()
+for buf, nodes in task.iter_buffers():
+    print(NodeSet.fromlist(nodes), buf.message())
+
+os.makedirs(os.path.join(place, "tree", "sub"))
+with open(os.path.join(place, "tree", "sub", "file"), "w") as file:
+    file.write("deep")
+os.mkdir(os.path.join(place, "into"))
+task.copy(os.path.join(place, "tree"), os.path.join(place, "into"), NodeSet("n1"))
+task.run()
+with open(os.path.join(place, "into", "tree", "sub", "file")) as file:
+    print(file.read(), task.max_retcode())
+
+worker = task.copy(source, os.path.join(place, "none", "app.conf"), "n1", stderr=True)
+task.run()
+print(worker.node_retcode("n1"), task.max_retcode(), task.node_buffer("n1"))
+"""
+COPIED = """\
+start app.conf
+closed there.conf False [('n1', 0), ('n2', 0)]
+n[1-2] [(0, 'n[1-2]')] 0
+n[1-2] b'port = 80\\n640 1000000000'
+deep 0
+1 1 b''
+"""
+
+FETCHING = """
+import os
+
+class Fetched(EventHandler):
+    def __init__(self):
+        self.heard = []
+
+    def ev_pickup(self, worker):
+        self.heard.append((worker.current_node, "pickup"))
+
+    def ev_hup(self, worker):
+        self.heard.append((worker.current_node, worker.current_rc))
+
+    def ev_close(self, worker):
+        for node in worker.nodes:
+            print(node, [what for where, what in self.heard if where == node])
+
+def show(name):
+    with open(os.path.join(back, name)) as file:
+        print(name, file.read())
+
+back = os.path.join(place, "back")
+os.makedirs(os.path.join(place, "logs", "old"))
+os.mkdir(back)
+for name in ("report", "logs/new", "logs/old/last"):
+    with open(os.path.join(place, name), "w") as file:
+        file.write("I am " + name)
+
+task = task_self()
+task.rcopy(os.path.join(place, "report"), back, "n[1-2]", handler=Fetched(), stderr=True)
+task.run()
+print(sorted(os.listdir(back)), task.max_retcode())
+show("report.n2")
+
+worker = task.rcopy(source=os.path.join(place, "logs"), dest=back, nodes=NodeSet("n1"), preserve=True)
+task.run(30)
+show("logs.n1/old/last")
+
+task.schedule(WorkerSsh("n1", None, 30, source=os.path.join(place, "logs/new"), dest=back, reverse=True))
+task.run()
+show("new.n1")
+
+worker = task.rcopy(os.path.join(place, "none"), back, "n1", handler=Fetched())
+task.run()
+print([(rc, str(nodes)) for rc, nodes in worker.iter_retcodes()], sorted(os.listdir(back)))
+try:
+    task.rcopy(os.path.join(place, "report"), os.path.join(place, "nowhere"), "n1")
+except ValueError:
+    print("no such directory")
+"""
+FETCHED = """\
+n1 ['pickup', 0]
+n2 ['pickup', 0]
+['report.n1', 'report.n2'] 0
+report.n2 I am report
+logs.n1/old/last I am logs/old/last
+new.n1 I am logs/new
+n1 ['pickup', 1]
+[(1, 'n1')] ['logs.n1', 'new.n1', 'report.n1', 'report.n2']
+no such directory
+"""
+
 SCRIPTS = {
     "gather": (GATHER, GATHERED),
     "old signatures": (OLD_SIGNATURES, OLD_SIGNED),
@@ -486,4 +607,30 @@ def test_it_is_a_script_for_clustershell(name: str) -> None:
     """With the imports of ClusterShell it prints the same."""
     script, output = SCRIPTS[name]
     done = run_program(THEIRS + script, "-W", "ignore")
+    assert (done.stdout, done.stderr, done.returncode) == (output, "", 0)
+
+
+# -- over SSH -------------------------------------------------------------------------------------------
+
+OVER_SSH = {"copying": (COPYING, COPIED), "fetching": (FETCHING, FETCHED)}
+BY_PROGRAM = """
+task_self().set_info("ssh_options", "-F " + configuration)
+"""
+WAYS = {
+    "ours": OURS,
+    "ours by ssh": f"{OURS}\ntask_self().set_default('distant_workername', 'openssh'){BY_PROGRAM}",
+    "theirs": THEIRS + BY_PROGRAM,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", OVER_SSH)
+def test_a_script_that_copies(name: str, way: str, tmp_path: Path, ssh_nodes: tuple[str, ...]) -> None:
+    """In this process, by the program ``ssh``, and with ClusterShell's imports by ``ssh`` and ``scp``."""
+    script, output = OVER_SSH[name]
+    place = tmp_path / "place"
+    place.mkdir()
+    configuration = tmp_path / ".ssh" / "config"
+    where = f"place, configuration = {str(place)!r}, {str(configuration)!r}\n"
+    done = run_program(where + WAYS[way] + script, "-W", "ignore" if way == "theirs" else "error")
     assert (done.stdout, done.stderr, done.returncode) == (output, "", 0)

@@ -104,7 +104,7 @@ def test_what_another_thread_asks_for_in_vain_is_logged(
 ) -> None:
     """It has gone on; nothing else suffers."""
     line = running(other)
-    with caplog.at_level(logging.ERROR, "asynctask.sync.tasks"):
+    with caplog.at_level(logging.ERROR, "asynctask.sync.home"):
         other.set_info("fanout", 0)
         other.flush_errors()
     line.end()

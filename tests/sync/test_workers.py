@@ -25,7 +25,6 @@ from asynctask.sync import (
     WorkerSsh,
 )
 from asynctask.sync.workers import no_limit
-from tests.sshd import OpenSSHServer
 from tests.support import refused
 from tests.sync.helpers import Aside, New, Old, Says, all_of, waited, written_down
 
@@ -149,7 +148,7 @@ def test_no_timeout(task: Task, timeout: float | None) -> None:
 @pytest.mark.parametrize("kind", [ExecWorker, WorkerSsh])
 def test_a_command_is_needed(kind: type[ExecWorker]) -> None:
     """At once, under the name of the class."""
-    text = f"missing command parameter in {kind.__name__} constructor"
+    text = f"missing command or source parameter in {kind.__name__} constructor"
     refused(UsageError, text, lambda: kind("n1", None))
 
 
@@ -481,16 +480,6 @@ def test_simple_with_one_file_that_stays_open(task: Task, tmp_path: Path) -> Non
 
 
 # -- WorkerSsh ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def ssh_nodes(sshd: OpenSSHServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
-    """Nodes that a user's own configuration knows the way to."""
-    (tmp_path / ".ssh").mkdir()
-    (tmp_path / ".ssh" / "config").write_text(Path(sshd.files.ssh_config).read_text())
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    return sshd.nodes[:2]
 
 
 def test_ssh(task: Task, ssh_nodes: tuple[str, ...]) -> None:

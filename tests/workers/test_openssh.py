@@ -311,7 +311,8 @@ async def test_dropped_for_ever(real: Site, tmp_path: Path) -> None:
         await real.run("true", worker="openssh", ssh=ssh, options={"ssh_path": fake}),
         Outcome.UNREACHABLE,
         error="n1: port 22 of host1 closed the connection before the login"
-        " (Connection closed by 10.0.0.1 port 22); it may be throttling (MaxStartups): lower the fanout",
+        " (Connection closed by 10.0.0.1 port 22), 2 times;"
+        " it may be throttling (MaxStartups): lower the fanout",
     )
     assert (tmp_path / "count").read_text() == "x\n" * 2
 
