@@ -88,7 +88,7 @@ class Intake(ABC):
             UsageError: something in it can never work: there is no such source, or what :meth:`shell` says.
             TaskStateError: the task is stopping or closed.
         """
-        copier = make_copier(source, dest, nodes, settings, self._settings, reverse=False)
+        copier = make_copier(source, dest, nodes, settings, self._settings, self._parameters, reverse=False)
         return self.schedule(copier)
 
     def rcopy(
@@ -99,7 +99,7 @@ class Intake(ABC):
         The arguments and errors are those of :meth:`copy`, but ``source`` is on each node, and ``dest`` a
         directory on this machine, which must exist.
         """
-        copier = make_copier(source, dest, nodes, settings, self._settings, reverse=True)
+        copier = make_copier(source, dest, nodes, settings, self._settings, self._parameters, reverse=True)
         return self.schedule(copier)
 
     def schedule(self, worker: Worker) -> Worker:

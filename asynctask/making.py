@@ -57,6 +57,7 @@ def make_worker(
             raise UsageError("key= names the target of a command without nodes=; give one of them")
         targets = expand(nodes)
         cls = worker_class(chosen or "ssh")
+        options = {**parameters.program_options(cls), **options}
     if not cls.logs_in:
         _refuse(cls, settings, "sudo", "pty")
         merged.pop("sudo", None)
@@ -70,6 +71,7 @@ def make_copier(
     nodes: Nodes,
     settings: Mapping[str, Any],
     defaults: Mapping[str, Any],
+    parameters: Parameters,
     *,
     reverse: bool,
 ) -> Worker:
@@ -82,7 +84,9 @@ def make_copier(
     _check_known("copy", settings, CopySettings)
     merged = {**defaults, **settings}
     options = merged.pop("options", {})
-    cls = copier_class(worker_class(merged.get("worker") or "ssh"))
+    worker = worker_class(merged.get("worker") or "ssh")
+    options = {**parameters.program_options(worker), **options}
+    cls = copier_class(worker)
     ssh = merged["ssh"]
     for name in _OF_COMMANDS:
         merged.pop(name, None)

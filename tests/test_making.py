@@ -11,12 +11,16 @@ import pytest
 from asynctask.errors import EmptyTargetsError, UsageError
 from asynctask.making import make_copier
 from asynctask.outcome import Ended
+from asynctask.parameters import Parameters
 from asynctask.settings import DEFAULTS
 from asynctask.ssh.options import SSHOptions
+from asynctask.task import Task
 from asynctask.workers.base import Sink, Worker
 from asynctask.workers.copy import CopyWorker
 from asynctask.workers.resources import Resources
 from tests.support import OK, refused
+
+PARAMETERS = Parameters(dict(DEFAULTS), lambda: 64, lambda fanout: None)
 
 
 class Courier(Worker):
@@ -54,7 +58,9 @@ def source(tmp_path: Path) -> Path:
 
 
 def _made(source: object, nodes: Any = "a[1-2]", *, reverse: bool = False, **settings: Any) -> Worker:
-    return make_copier(source, "/dest", nodes, settings, {**DEFAULTS, "timeout": 7.0}, reverse=reverse)
+    return make_copier(
+        source, "/dest", nodes, settings, {**DEFAULTS, "timeout": 7.0}, PARAMETERS, reverse=reverse
+    )
 
 
 @pytest.mark.parametrize("worker", [None, "ssh", Remote])
@@ -104,10 +110,39 @@ def test_a_setting_that_copies_do_not_have(source: Path) -> None:
 def test_the_environment_of_a_task_is_for_commands(source: Path) -> None:
     """A copy of the same task does without."""
     defaults = {**DEFAULTS, "env": {"A": "1"}}
-    assert make_copier(source, "/dest", "a", {}, defaults, reverse=False).env is None
+    assert make_copier(source, "/dest", "a", {}, defaults, PARAMETERS, reverse=False).env is None
 
 
 def test_a_copy_to_nobody(source: Path) -> None:
     """Is an error, as with commands."""
     with pytest.raises(EmptyTargetsError):
         _made(source, [])
+
+
+def test_infos_about_the_program_reach_the_worker_that_starts_it(source: Path) -> None:
+    """Commands and copies alike; what is given for the one command comes first."""
+    task = Task(worker="openssh")
+    task.set_info("ssh_options", "-v -C")
+    made = [
+        task.shell("true", nodes="a"),
+        task.copy(source, "/x", "a"),
+        task.shell("true", nodes="a", options={"ssh_options": ["-4"]}),
+    ]
+    assert [worker._ssh_options for worker in made] == [("-v", "-C"), ("-v", "-C"), ("-4",)]  # type: ignore[attr-defined]
+    assert not hasattr(task.shell("true", nodes="a", worker="ssh"), "_ssh_options")
+
+
+@pytest.mark.parametrize("settings", [{"sudo": True}, {"pty": True}])
+def test_who_has_no_login(settings: dict[str, Any]) -> None:
+    """A worker on this machine takes neither sudo nor a terminal."""
+    name = next(iter(settings))
+    with pytest.raises(UsageError) as caught:
+        Task().shell("true", nodes="a", worker="exec", **settings)
+    assert str(caught.value) == f"{name}= is of no use to the worker 'exec'"
+    Task().shell("true", nodes="a", worker="exec", sudo=False, pty=False)
+
+
+def test_a_copy_reads_no_input(source: Path) -> None:
+    """Nothing can be written to it."""
+    with pytest.raises(UsageError, match=r"^a copy reads no input: nothing can be written to it$"):
+        Task().copy(source, "/x", "a").write(b"x")

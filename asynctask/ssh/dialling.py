@@ -67,51 +67,56 @@ class Dialler:
 
         Cancelling closes what was opened.
         """
-        node, address, patience = call.node, call.address, call.patience
         attempt = 0
-        dropped: ConnectionDroppedError | None = None
+        failed: NodeError | None = None  # the last attempt
         while True:
             attempt += 1
             try:
-                async with self.throttle.handshake(address, call.bastion):
-                    self.connecting += 1
-                    try:
-                        with patience.running():
-                            made = await connect()
-                    finally:
-                        self.connecting -= 1
-                self.throttle.succeeded(address)
-                return made
+                return await self._attempt(call, connect)
             except TimeoutError as exc:
-                if dropped is not None:
-                    raise _after(dropped, attempt - 1) from dropped
-                raise ConnectionFailedError(
-                    node, f"no login within {patience.given:g} s", "is it up and reachable?"
-                ) from exc
-            except ConnectionDroppedError as exc:
-                self.throttle.dropped(address)
-                dropped = exc
-                busy = exc.throttling or self.throttle.is_busy(address)
-                if attempt > (call.retries if busy else min(FEW, call.retries)):
-                    raise _after(exc, attempt) from exc
-            except ConnectionRefusedByNodeError:
-                if attempt > call.retries or not self.throttle.is_welcome(address):
-                    raise  # nobody is there; else it has let us in, and refuses a burst
+                if failed is None:
+                    reason = f"no login within {call.patience.given:g} s"
+                    raise ConnectionFailedError(call.node, reason, "is it up and reachable?") from exc
+                raise _after(failed, attempt - 1) from exc
+            except (ConnectionDroppedError, ConnectionRefusedByNodeError) as exc:
+                failed = exc
+                if not self._comes_again(call, exc, attempt):
+                    raise _after(exc, attempt) from exc.__cause__
             self.retried += 1
             try:
-                with patience.running():
+                with call.patience.running():
                     await anyio.sleep(pause_before(attempt, self._chance))
-            except TimeoutError:
-                if dropped is None:
-                    raise
-                raise _after(dropped, attempt) from dropped
+            except TimeoutError as exc:
+                raise _after(failed, attempt) from exc
+
+    async def _attempt(self, call: Call, connect: Callable[[], Awaitable[T]]) -> T:
+        async with self.throttle.handshake(call.address, call.bastion):
+            self.connecting += 1
+            try:
+                with call.patience.running():
+                    made = await connect()
+            finally:
+                self.connecting -= 1
+        self.throttle.succeeded(call.address)
+        return made
+
+    def _comes_again(
+        self, call: Call, exc: ConnectionDroppedError | ConnectionRefusedByNodeError, attempt: int
+    ) -> bool:
+        """Decide whether to try again, and note what happened."""
+        if isinstance(exc, ConnectionRefusedByNodeError):
+            # Nobody is there, unless it has let us in before: then it refuses a burst.
+            return attempt <= call.retries and self.throttle.is_welcome(call.address)
+        self.throttle.dropped(call.address)
+        busy = exc.throttling or self.throttle.is_busy(call.address)
+        return attempt <= (call.retries if busy else min(FEW, call.retries))
 
 
-def _after(exc: ConnectionDroppedError, attempts: int) -> NodeError:
+def _after(exc: NodeError, attempts: int) -> NodeError:
     """The error of the last attempt, with their number."""
     if attempts == 1:
         return exc
-    return ConnectionDroppedError(exc.node, f"{exc.reason}, {attempts} times", exc.hint)
+    return type(exc)(exc.node, f"{exc.reason}, {attempts} times", exc.hint)
 
 
 def about(exc: E, node: str, through: str | None = None) -> E:

@@ -70,6 +70,11 @@ class Held:
         """How many wait for a place."""
         return self._places.waiting
 
+    @property
+    def with_place(self) -> int:
+        """How many sessions have a place."""
+        return self.sessions - self._places.waiting
+
     async def begin_session(self) -> str | None:
         """Wait for a place for a session and take it.
 
@@ -96,7 +101,15 @@ class Held:
             self._unmarked = False
         self._places.give()
 
-    def has_only(self, sessions: int) -> None:
-        """The server takes no more sessions at a time than these."""
-        while self._most > max(1, sessions) and self._places.take_nowait():
+    def refuse_session(self, mark: str | None) -> None:
+        """The server took no session beside the others: there are no more places than theirs."""
+        self.sessions -= 1
+        if mark is None:
+            self._unmarked = False
+        least = max(1, self.with_place)
+        while self._most > least and self._places.take_nowait():
             self._most -= 1
+        if self._most > least:
+            self._most -= 1  # its own
+        else:
+            self._places.give()

@@ -105,7 +105,7 @@ class Lease:
                         ) from exc
                 elif not isinstance(exc, asyncssh.Error):
                     raise
-                elif held.sessions > 1 and _is_not_opened(exc):
+                elif held.with_place > 1 and _is_not_opened(exc):
                     await self._wait_for_a_session(held)
                     continue
                 else:
@@ -123,10 +123,8 @@ class Lease:
 
     async def _wait_for_a_session(self, held: Held) -> None:
         """The server takes fewer sessions on a connection than we thought: wait until one is over."""
-        held.has_only(held.sessions - 1)
         self._held = None
-        held.end_session(self.mark)
-        held.has_only(held.sessions)
+        held.refuse_session(self.mark)
         try:
             self.mark = await held.begin_session()
         except BaseException:

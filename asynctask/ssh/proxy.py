@@ -16,7 +16,7 @@ __all__ = ("ProxyTransport",)
 #: Seconds that the command may take to end once the connection is closed, before it is ended.
 _LAST_WORDS = 0.5
 #: Bytes of its standard error that are kept for a message.
-_MOST_SAID = 300
+_MOST_SAID = 200
 
 
 class ProxyTransport(asyncio.Transport):
@@ -35,6 +35,7 @@ class ProxyTransport(asyncio.Transport):
         super().__init__()
         self._protocol = protocol
         self._waiting: list[bytes] = []
+        self._begun = 0  # bytes that are being written
         self._work = asyncio.Event()
         self._closing = False
         self._said = b""
@@ -90,8 +91,10 @@ class ProxyTransport(asyncio.Transport):
                 if not self._waiting:
                     self._work.clear()
                     await self._work.wait()
-                waiting, self._waiting = self._waiting, []
-                await pipe.write(b"".join(waiting))
+                data = b"".join(self._waiting)
+                self._waiting, self._begun = [], len(data)
+                await pipe.write(data)
+                self._begun = 0
         except BrokenPipeError:
             return  # the command has closed its input, and is about to end
         pipe.close()
@@ -99,8 +102,9 @@ class ProxyTransport(asyncio.Transport):
     # -- what a transport does ----------------------------------------------------------------
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        self._waiting.append(bytes(data))
-        self._work.set()
+        if not self._closing:
+            self._waiting.append(bytes(data))
+            self._work.set()
 
     def close(self) -> None:
         if not self._closing:
@@ -111,6 +115,7 @@ class ProxyTransport(asyncio.Transport):
     def abort(self) -> None:
         self._waiting.clear()
         self.close()
+        self._scope.cancel()
 
     def is_closing(self) -> bool:
         return self._closing
@@ -122,7 +127,7 @@ class ProxyTransport(asyncio.Transport):
         self._process.resume_reading()
 
     def get_write_buffer_size(self) -> int:
-        return sum(map(len, self._waiting))
+        return self._begun + sum(map(len, self._waiting))
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         return self._protocol

@@ -129,7 +129,7 @@ class RemoteCommand(asyncssh.SSHClientSession[bytes]):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = exc
-        self.gone = exc is None and (self.exit_status is not None or self.exit_signal is not None)
+        self.gone = exc is None and self.has_exited
         self._take_the_rest()
         if self._hangup is not None:
             self._hangup.cancel()
@@ -157,6 +157,11 @@ class RemoteCommand(asyncssh.SSHClientSession[bytes]):
             self._channel.close()
             self.gone = True
             self._over.set()  # whether the server answers or not
+
+    @property
+    def has_exited(self) -> bool:
+        """Whether the node has told how it ended."""
+        return self.exit_status is not None or self.exit_signal is not None
 
     async def wait(self) -> None:
         """Wait until the channel is closed. Cancelling leaves the command as it is."""

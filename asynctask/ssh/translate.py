@@ -96,6 +96,12 @@ def _dropped(route: Route, reason: str) -> NodeError:
             f"{_place(route)} takes no connection from here for now ({_PUNISHED})",
             "it punishes failed logins (PerSourcePenalties): wait some minutes, and find out what failed",
         )
+    if route.proxy is not None and not reason.startswith(_TOO_MANY):
+        return ConnectionDroppedError(
+            route.node,
+            f"the ProxyCommand ended before the login ({visible(reason)})",
+            "run it by hand: it shows the server's version if it works",
+        )
     error = ConnectionDroppedError(
         route.node,
         f"{_place(route)} closed the connection before the login ({visible(reason)})",

@@ -184,14 +184,14 @@ class DistantWorker(Worker):
 
     def _make(self, task: Task, settings: dict[str, Any]) -> AsyncWorker:
         inner = task._task
-        options = inner._parameters.program_options(settings.get("worker"))
-        if options:
-            settings = {**settings, "options": options}
         if self.source is None or self.dest is None:
             return super()._make(task, settings)
         nodes = settings.pop("nodes")
         settings["preserve"] = self.preserve
-        return make_copier(self.source, self.dest, nodes, settings, inner._settings, reverse=self.reverse)
+        defaults, parameters = inner._settings, inner._parameters
+        return make_copier(
+            self.source, self.dest, nodes, settings, defaults, parameters, reverse=self.reverse
+        )
 
     def __repr__(self) -> str:
         if self.source is None:

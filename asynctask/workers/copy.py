@@ -27,6 +27,7 @@ from asynctask.transfer.upload import Upload
 from asynctask.workers.base import Sink, Worker
 from asynctask.workers.connections import Connections, Leased, pool_of
 from asynctask.workers.resources import Resources
+from asynctask.workers.writing import Input
 
 __all__ = ("CopyWorker",)
 
@@ -122,6 +123,9 @@ class CopyWorker(Worker):
     def _connections(self, resources: Resources) -> Connections:
         """Where the connections come from."""
         return pool_of(resources)
+
+    def _opened_input(self) -> Input:
+        raise UsageError("a copy reads no input: nothing can be written to it")
 
     def release(self) -> None:
         self._small = SmallFiles()

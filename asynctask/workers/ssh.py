@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -124,10 +125,12 @@ class SSHWorker(Worker):
                 await remote.wait()
             else:
                 await wait_feeding(node, remote.wait, remote, data, sink)
-        except BaseException:
+        except BaseException as exc:
+            exited = remote.has_exited
             with anyio.move_on_after(self.grace.seconds + END_WAIT + 1, shield=True):
                 await remote.end(self.grace)
-            raise
+            if not exited or not isinstance(exc, asyncio.CancelledError):
+                raise  # else it ended in time: only its output was still held open
         finally:
             if not remote.gone:
                 lease.discard()

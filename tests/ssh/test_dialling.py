@@ -201,3 +201,12 @@ def test_an_error_of_another(through: str | None, text: str) -> None:
     """Of the same kind."""
     error = about(AuthenticationError("node1", "no", "do that"), "node2", through)
     assert (type(error), str(error)) == (AuthenticationError, text)
+
+
+async def test_refused_in_a_burst_until_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason is told."""
+    monkeypatch.setattr(dialling, "pause_before", lambda attempt, chance: 60.0)
+    throttle = Throttle()
+    throttle.succeeded(ADDRESS)
+    with pytest.raises(ConnectionRefusedByNodeError, match=r"^web1: refused$"):
+        await dial(Scripted(ConnectionRefusedByNodeError("web1", "refused")), throttle=throttle, seconds=0.02)

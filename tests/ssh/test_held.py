@@ -60,12 +60,14 @@ async def test_cancelled_while_waiting() -> None:
 async def test_what_makes_it_busy() -> None:
     """A session, or another connection that goes through it."""
     connection = held()
-    assert not connection.is_busy
+    seen = [connection.is_busy]
     mark = await connection.begin_session()
-    assert connection.is_busy
+    seen.append(connection.is_busy)
     connection.end_session(mark)
+    seen.append(connection.is_busy)
     connection.passengers = 1
-    assert connection.is_busy
+    seen.append(connection.is_busy)
+    assert seen == [False, True, False, True]
 
 
 async def test_used() -> None:
@@ -103,16 +105,25 @@ def test_depth() -> None:
 
 
 async def test_fewer_sessions_than_we_thought() -> None:
-    """There is always one."""
+    """There are as many places as others have one; who was refused waits, and so does who comes."""
     connection = held(9)
-    marks = [await connection.begin_session() for _ in range(3)]
-    connection.has_only(3)
-    fourth = asyncio.create_task(connection.begin_session())
+    marks = [await connection.begin_session() for _ in range(4)]
+    connection.refuse_session(marks.pop())
+    connection.refuse_session(marks.pop())
+    waiting = [asyncio.create_task(connection.begin_session()) for _ in range(2)]
     await turns(2)
-    assert connection.waiting == 1
+    assert (connection.sessions, connection.with_place, connection.waiting) == (4, 2, 2)
     connection.end_session(marks[0])
-    await fourth
-    connection.has_only(0)
+    await waiting[0]
+    assert (connection.sessions, connection.with_place, connection.waiting) == (3, 2, 1)
+    connection.end_session(marks[1])
+    await waiting[1]
+
+
+async def test_there_is_always_one_session() -> None:
+    """Whatever the server refuses."""
+    connection = held(9)
     for _ in range(3):
-        connection.end_session("mark")
-    assert await connection.begin_session() is not None
+        connection.refuse_session(await connection.begin_session())
+    assert (connection.sessions, connection.waiting) == (0, 0)
+    assert await connection.begin_session() is None

@@ -92,7 +92,7 @@ async def test_what_start_returns(pool: ConnectionPool, ssh: SSHOptions) -> None
     lease = await pool.lease("node1", ssh, PATIENCE)
 
     async def start(connection: Connection) -> str:
-        return connection.get_extra_info("username")
+        return str(connection.get_extra_info("username"))
 
     async def fail(connection: Connection) -> None:
         raise ValueError("mine")

@@ -11,6 +11,7 @@ import pytest
 
 from asynctask.ssh import paths as module
 from asynctask.ssh.config import SSHConfig
+from asynctask.ssh.config_tokens import expand_user
 from asynctask.ssh.paths import ConfigPaths
 
 MakePaths = Callable[..., ConfigPaths]
@@ -124,11 +125,10 @@ def test_a_text(made: MakePaths, text: str, expected: str | None) -> None:
 def test_plain_names_are_expanded_once(made: MakePaths, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For all hosts: a thousand of them have the same files."""
     expanded: list[str] = []
-    expand = module.expand_user
 
     def expanding(name: str) -> Path:
         expanded.append(name)
-        return expand(name)
+        return expand_user(name)
 
     monkeypatch.setattr(module, "expand_user", expanding)
     plain: dict[str, Path] = {}

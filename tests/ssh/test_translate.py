@@ -279,7 +279,8 @@ def test_revoked_host_key(route: MakeRoute) -> None:
             "Exceeded MaxStartups",
             ConnectionDroppedError,
             True,
-            f"port 22 of web1.example closed the connection before the login (Exceeded MaxStartups); {THROTTLED}",
+            f"port 22 of web1.example closed the connection before the login (Exceeded MaxStartups);"
+            f" {THROTTLED}",
         ),
         (
             "Not allowed at this time",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -196,9 +197,10 @@ def test_a_copy_with_what_does_not_fit(task: Task, keyword: str) -> None:
 # -- commands -----------------------------------------------------------------------------------------
 
 
-def test_a_user_in_the_target(task: Task, ssh_nodes: tuple[str, ...], sshd: OpenSSHServer) -> None:
+@pytest.mark.parametrize("text", ["{user}@{node}", "{user}@{node}:{port}"])
+def test_a_user_in_the_target(task: Task, ssh_nodes: tuple[str, ...], sshd: OpenSSHServer, text: str) -> None:
     """``user@node`` is the name of the target everywhere."""
-    target = f"{sshd.user}@{ssh_nodes[0]}"
+    target = text.format(user=sshd.user, node=ssh_nodes[0], port=sshd.port)
     task.set_info("ssh_user", "nobody-of-this-name")
     worker = task.shell("echo hello", nodes=target, stdin=False)
     task.run()
@@ -275,7 +277,7 @@ def test_by_the_program(
     if first == "worker":
         task.set_default("distant_workername", "openssh")
     task.set_info("ssh_options", f"-F '{sshd.files.ssh_config}'")
-    task.set_info("ssh_path", "/usr/bin/ssh")
+    task.set_info("ssh_path", shutil.which("ssh"))
     if first == "infos":
         task.set_default("distant_workername", "openssh")
     shell = task.shell("echo hello", nodes=node, stdin=False)

@@ -24,11 +24,27 @@ async def test_one_pool_for_all_workers_of_a_run() -> None:
 
 
 async def test_a_pool_that_was_given() -> None:
-    """It is the one that is used."""
-    resources, given = Resources(), ConnectionPool()
-    assert resources.get(ConnectionPool, lambda: given) is given
-    assert pool_of(resources) is given
-    await resources.aclose()
+    """It is the one that is used, and stays open when the run is over."""
+    async with ConnectionPool() as given:
+        resources = Resources()
+        resources.share(ConnectionPool, given)
+        assert pool_of(resources) is given
+        await resources.aclose()
+        given._check()
+
+
+@pytest.mark.parametrize(("once", "kept"), [(True, 0), (False, 1)])
+async def test_what_nobody_will_use_again_is_not_kept(once: bool, kept: int) -> None:
+    """A run after which nothing comes closes a connection with its last user."""
+    resources = Resources()
+    resources.once = once
+    async with Cluster(1) as cluster:
+        pool = pool_of(resources)
+        lease = await pool.lease("node1", SSHOptions(config=cluster.ssh_config), 10)
+        assert pool.statistics().open == 1
+        await lease.release()
+        assert pool.statistics().open == kept
+        await resources.aclose()
 
 
 async def test_closed_with_the_run() -> None:

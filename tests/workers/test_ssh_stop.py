@@ -323,3 +323,9 @@ async def test_no_secrets(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("asynctask")]
     assert [message for message in ours if "very-private-command" in message] == []
     assert any(record.name.startswith("asyncssh") for record in caplog.records)
+
+
+async def test_it_had_exited_when_its_time_was_over(cluster: Cluster, here: Site) -> None:
+    """Only its output was still held open: it counts as it ended."""
+    cluster.fault("node1", Fault.LINGERS)
+    check(await here.run("echo hi; exit 3", timeout=0.3), Outcome.FAILED, rc=3, out=b"hi\n")
