@@ -37,7 +37,11 @@ __all__ = (
 )
 
 # One name that means itself: no set operator, range, group or wildcard.
-_PLAIN = re.compile(r"(?!@)[^\s\[\],!&^*?]+")
+_PLAIN = re.compile(
+    r"(?!@)[^\s\[\],!&^*?]+"
+    # An IPv6 address in brackets, which are no range: it has colons.
+    r"|(?:(?!@)[^\s\[\],!&^*?]+@|ssh://)?\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%[\w.-]+)?\](?::\d+)?/?"
+)
 _OPERATOR = re.compile(r"[!&^]")
 _BRACKETS_OR_COMMA = re.compile(r"\[[^\]]*\]?|,")
 _MOST_SHOWN = 120  # characters of a node set in a message

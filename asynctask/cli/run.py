@@ -81,9 +81,7 @@ def _running_options(command: Callable[..., None]) -> Callable[..., None]:
                 "--connect-timeout",
                 "--connect_timeout",
                 type=_SECONDS,
-                default=10,
-                show_default=True,
-                help="Seconds to connect and log in.",
+                help="Seconds to connect and log in. [default: as ~/.ssh/config says, else 10]",
             ),
             click.option(
                 "-u",
@@ -100,14 +98,15 @@ def _running_options(command: Callable[..., None]) -> Callable[..., None]:
                 default="ssh",
                 show_default=True,
                 metavar="WORKER",
-                help="ssh, or exec: run it here.",
+                help="ssh; openssh: by the system's ssh; or exec: run it here.",
             ),
             click.option("-n", "--nostdin", is_flag=True, help="Do not pass standard input on."),
             click.option("-F", "--ssh-config", metavar="FILE", help="Instead of ~/.ssh/config."),
             click.option(
                 "--host-keys",
-                type=click.Choice(["strict", "off"]),
-                help="off: talk to a node whatever its host key, which lets anybody in between listen.",
+                type=click.Choice(["strict", "accept-new", "off"]),
+                help="accept-new: trust the first key that a node shows, and record it. off: talk to a node"
+                " whatever its key, which lets anybody in between listen.",
             ),
         )
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ class Request:
     command: str
     targets: tuple[str, ...]
     fanout: int = 64
-    connect_timeout: float = 10.0
+    connect_timeout: float | None = None
     command_timeout: float = float("inf")
     user: str | None = None
     worker: str = "ssh"
@@ -65,6 +66,7 @@ def execute(request: Request) -> int:
         AsyncTaskError: nothing was run.
         OSError: standard output cannot be written.
     """
+    logging.basicConfig(format="asynctask: %(message)s", level=logging.WARNING)
     return run_loop(_Execution(request).run())
 
 
@@ -102,20 +104,23 @@ class _Execution:
         live = None
         if not request.at_end or request.verbose:
             live = LiveDisplay(self._screen, label=not request.no_label)
-        ssh: dict[str, Any] = {}
+        settings: dict[str, Any] = {}
+        if request.connect_timeout is not None:
+            settings["connect_timeout"] = request.connect_timeout
         if worker_class(request.worker).remote:
-            ssh["ssh"] = SSHOptions(config=request.ssh_config, user=request.user, host_keys=request.host_keys)
+            settings["ssh"] = SSHOptions(
+                config=request.ssh_config, user=request.user, host_keys=request.host_keys
+            )
         worker = self._task.shell(
             request.command,
             nodes=request.targets,
             worker=request.worker,
             handler=live,
             timeout=request.command_timeout,
-            connect_timeout=request.connect_timeout,
             stderr=not request.gather_both,
             stdin=stdin,
             gather=request.at_end,
-            **ssh,
+            **settings,
         )
         self._total = len(worker.units)
 

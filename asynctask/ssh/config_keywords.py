@@ -31,7 +31,7 @@ RAW = _lower("KnownHostsCommand LocalCommand ProxyCommand ProxyJump RemoteComman
 LISTS = _lower("GlobalKnownHostsFile SendEnv SetEnv UserKnownHostsFile")
 
 _HONOURED = _lower("""
-    AddressFamily BindAddress CertificateFile Ciphers Compression ConnectionAttempts ConnectTimeout
+    AddressFamily BindAddress CertificateFile Ciphers Compression ConnectTimeout
     ForwardAgent GlobalKnownHostsFile HashKnownHosts HostKeyAlgorithms HostKeyAlias HostName IdentitiesOnly
     IdentityAgent IdentityFile IgnoreUnknown KbdInteractiveAuthentication KexAlgorithms MACs
     PasswordAuthentication Port PreferredAuthentications ProxyCommand ProxyJump PubkeyAcceptedAlgorithms
@@ -42,8 +42,9 @@ _HONOURED = _lower("""
 #: OpenSSH itself has given up.
 _WITHOUT_MEANING = _lower("""
     AddKeysToAgent BatchMode CanonicalDomains CanonicalizeFallbackLocal CanonicalizeMaxDots
-    CanonicalizePermittedCNAMEs ChannelTimeout CheckHostIP ClearAllForwardings ControlMaster ControlPath
-    ControlPersist EnableEscapeCommandline EnableSSHKeysign EscapeChar ExitOnForwardFailure FingerprintHash
+    CanonicalizePermittedCNAMEs ChannelTimeout CheckHostIP ClearAllForwardings ConnectionAttempts
+    ControlMaster ControlPath ControlPersist EnableEscapeCommandline EnableSSHKeysign EscapeChar
+    ExitOnForwardFailure FingerprintHash
     ForkAfterAuthentication ForwardX11 ForwardX11Timeout ForwardX11Trusted GatewayPorts
     GSSAPIClientIdentity GSSAPIDelegateCredentials GSSAPIKexAlgorithms GSSAPIKeyExchange
     GSSAPIRenewalForcesRekey GSSAPIServerIdentity GSSAPITrustDNS HostbasedAcceptedAlgorithms IPQoS

@@ -64,7 +64,11 @@ class Lease:
         """Find a connection or make one, and take a place on it."""
         while True:
             held = await self._pool.hold(self._way)
-            self.mark = await held.begin_session()
+            try:
+                self.mark = await held.begin_session()
+            except BaseException:  # it may have been kept for us alone
+                await self._pool.let_go(held)
+                raise
             if held.is_usable:
                 self._held = held
                 return

@@ -61,10 +61,12 @@ class LockedFile:
         return self._key
 
     async def _try(self, node: str, user: str, patience: Patience | None) -> asyncssh.SSHKey | None:
-        question = Question("passphrase", f"Passphrase for {self._path}: ", node, user)
+        text = f"Passphrase for {self._path}: "
         attempts = _ATTEMPTS + (self._answers.given("passphrase") is not None)
         reason = "nobody gave its passphrase"
         for attempt in range(attempts):
+            again = "Wrong passphrase. " if attempt else ""
+            question = Question("passphrase", again + text, node, user)
             passphrase = await self._answers.answer(question, attempt=attempt, patience=patience)
             if passphrase is None:
                 break

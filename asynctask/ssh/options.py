@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from asynctask.errors import SSHConfigError
+from asynctask.ssh.targets import parse_jumps
 
 if TYPE_CHECKING:
     from asynctask.ssh.answers import Question
@@ -78,6 +79,14 @@ class SSHOptions:
         if self.host_keys is not None and self.host_keys not in get_args(HostKeys):
             choices = ", ".join(map(repr, get_args(HostKeys)))
             raise SSHConfigError(f"host_keys={self.host_keys!r}: one of {choices}")
+        for name in ("user", "password", "passphrase", "jump"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, str) and value):
+                raise SSHConfigError(f"{name}: a text that is not empty, not {type(value).__name__}")
+        if self.prompt is not None and not callable(self.prompt):
+            raise SSHConfigError("prompt: a function of the question that returns the answer is needed")
+        if self.jump is not None:
+            parse_jumps(self.jump)
         if self.port is not None and not (_is_number(self.port, int) and 0 < self.port < 65536):
             raise SSHConfigError(f"port={self.port!r}: a number from 1 to 65535")
         if self.keepalive is not None and not (

@@ -11,9 +11,15 @@ from typing import Self
 
 import anyio
 
-from asynctask.errors import ConnectionFailedError, NodeError, TaskStateError, UsageError
+from asynctask.errors import (
+    ConnectionFailedError,
+    ConnectionLostError,
+    NodeError,
+    TaskStateError,
+    UsageError,
+)
 from asynctask.ssh.connect import Connector
-from asynctask.ssh.connection import CLOSE_TIMEOUT, close_connection
+from asynctask.ssh.connection import CLOSE_TIMEOUT, Connection, close_connection
 from asynctask.ssh.descriptors import Room
 from asynctask.ssh.dialling import Dialler, about
 from asynctask.ssh.held import Held
@@ -65,9 +71,10 @@ class PoolStatistics:
 class _Making:
     """A connection that is being made, for all who want it."""
 
-    __slots__ = ("error", "over")
+    __slots__ = ("error", "over", "way")
 
-    def __init__(self) -> None:
+    def __init__(self, way: Way) -> None:
+        self.way = way
         self.over = asyncio.Event()
         self.error: NodeError | None = None
 
@@ -124,7 +131,7 @@ class ConnectionPool:
         self._open: dict[Held, None] = {}
         self._idle: dict[Held, None] = {}  # longest first
         self._making: dict[Hashable, _Making] = {}
-        self._failed: dict[Hashable, tuple[float, NodeError]] = {}  # bastions, and when
+        self._failed: dict[Hashable, tuple[float, NodeError, float]] = {}  # bastions: when, after how long
         self._closing: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -206,6 +213,8 @@ class ConnectionPool:
         """A connection that can be used, made if there is none; whoever gets it uses it in the same turn."""
         place = way.route.place
         while True:
+            if self._closed:
+                raise _closed(way)
             held = self._held.get(place)
             if held is not None and held.is_usable:
                 self._reused += 1
@@ -246,26 +255,33 @@ class ConnectionPool:
             raise TaskStateError("the connection pool belongs to another event loop: make one for each loop")
 
     async def _wait_for(self, making: _Making, way: Way) -> None:
-        """Wait for what another is making."""
+        """Wait for what another is making; until its turn has come, time does not count."""
+        await making.way.begun.wait()
+        way.begun.set()
         try:
             with way.patience.running():
                 await making.over.wait()
         except TimeoutError as exc:
             reason = f"no login within {way.patience.given:g} s"
             raise ConnectionFailedError(way.route.node, reason, "is it up and reachable?") from exc
-        if making.error is not None:
+        if making.error is not None and not _has_longer(way, making.error, making.way.patience.given):
             raise about(making.error, way.route.node) from making.error
 
     async def _make(self, way: Way) -> Held:
         place = way.route.place
-        making = self._making[place] = _Making()
+        making = self._making[place] = _Making(way)
         try:
             held = await self._connect(way)
+            if self._closed:
+                self._open[held] = None
+                await self._close(held)
+                raise _closed(way)
         except NodeError as exc:
             making.error = exc
             raise
         finally:
             del self._making[place]
+            way.begun.set()
             making.over.set()
         self._made += 1
         self._held[place] = held
@@ -279,10 +295,7 @@ class ConnectionPool:
                 await self._room.take()
             try:
                 try:
-                    through = None if via is None else via.connection
-                    connection = await self._dialler.dial(
-                        way.call(), lambda: way.connector.connect(way.route, through, way.patience)
-                    )
+                    connection = await self._dialler.dial(way.call(), lambda: self._attempt(way, via))
                 finally:
                     if via is None:
                         self._room.opened()
@@ -296,6 +309,13 @@ class ConnectionPool:
             raise
         return Held(way.route, connection, via, self._max_sessions)
 
+    async def _attempt(self, way: Way, via: Held | None) -> Connection:
+        way.begun.set()
+        if self._closed:
+            raise _closed(way)
+        through = None if via is None else via.connection
+        return await way.connector.connect(way.route, through, way.patience)
+
     async def _board(self, way: Way) -> Held | None:
         """The connection to the last host on the way, one more going through it."""
         before = way.before()
@@ -304,12 +324,16 @@ class ConnectionPool:
         place = before.route.place
         failed = self._failed.get(place)
         try:
-            if failed is not None and monotonic() - failed[0] < _BELIEVED:
-                raise failed[1]
+            if (
+                failed is not None
+                and monotonic() - failed[0] < _BELIEVED
+                and not _has_longer(way, *failed[1:])
+            ):
+                raise failed[1].with_traceback(None)  # else it grows with each node
             held = await self.hold(before)
         except NodeError as exc:
             if failed is None or exc is not failed[1]:
-                self._failed[place] = (monotonic(), exc)
+                self._failed[place] = (monotonic(), exc, way.patience.given)
             raise about(exc, way.route.node, before.route.node) from exc
         held.passengers += 1
         held.is_bastion = True
@@ -340,15 +364,19 @@ class ConnectionPool:
             self._close_soon(held)
 
     def _close_soon(self, held: Held) -> None:
-        self._idle.pop(held, None)
-        task = asyncio.get_running_loop().create_task(self._close(held))
+        if held.closed:
+            return
+        self._forget(held)  # now: else somebody begins to use it before the task runs
+        task = asyncio.get_running_loop().create_task(self._end(held))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
     async def _close(self, held: Held) -> None:
-        if held.closed:
-            return
-        self._forget(held)
+        if not held.closed:
+            self._forget(held)
+            await self._end(held)
+
+    async def _end(self, held: Held) -> None:
         try:
             await close_connection(held.connection)
         finally:
@@ -383,3 +411,15 @@ class ConnectionPool:
             self._room.give()
         else:
             await self._leave(held.via)
+
+
+def _closed(way: Way) -> NodeError:
+    return ConnectionLostError(way.route.node, "the connection pool was closed before the command ran")
+
+
+def _has_longer(way: Way, error: NodeError, given: float) -> bool:
+    """Whether there is more time for it than another had, who failed for lack of it."""
+    cause: BaseException | None = error
+    while isinstance(cause, NodeError):
+        cause = cause.__cause__
+    return isinstance(cause, TimeoutError) and given < way.patience.left

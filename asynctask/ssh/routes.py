@@ -77,7 +77,10 @@ class Route:
 
     def __post_init__(self) -> None:
         hops = () if self.via is None else self.via.place
-        place = (self.user, self.host, self.port, self.alias, self.proxy, self.options, self.agent, hops)
+        # As whom one logs in and whom one trusts: a connection that was not checked is nobody else's.
+        login = (self.user, tuple(self.keys), self.options, self.agent)
+        trust = (self.alias, self.policy, self.known_hosts)
+        place = (self.host, self.port, self.family, self.bind, self.proxy, *login, *trust, hops)
         object.__setattr__(self, "place", place)
 
 

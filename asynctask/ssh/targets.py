@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import partial
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from asynctask.errors import SSHConfigError
 
-__all__ = ("Target", "parse_jumps", "parse_target")
+__all__ = ("Target", "check_targets", "parse_jumps", "parse_target")
 
 #: A name and nothing else.
 _is_plain = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*").fullmatch
@@ -57,6 +58,16 @@ def parse_target(text: str) -> Target:
     if user is not None:
         _check_user(text, user)
     return Target(user, host, port)
+
+
+def check_targets(targets: Iterable[str]) -> None:
+    """Refuse targets that nobody could reach, at the call.
+
+    Raises:
+        SSHConfigError: one of them is none, or has a password in it, which would be shown with the results.
+    """
+    for target in targets:
+        parse_target(target)
 
 
 def parse_jumps(text: str) -> tuple[Target, ...]:

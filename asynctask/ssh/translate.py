@@ -116,17 +116,17 @@ def _not_forwarded(route: Route, via: Route, exc: asyncssh.ChannelOpenError) -> 
     if exc.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
         return ConnectionFailedError(
             route.node,
-            f"{via.host} does not forward to {_place(route)} ({visible(exc.reason)})",
+            f"{via.node} does not forward to {_place(route)} ({visible(exc.reason)})",
             "AllowTcpForwarding and PermitOpen of its sshd decide about it",
         )
-    if "refused" in exc.reason.lower():
+    if "refused" in exc.reason.lower() or f"[Errno {errno.ECONNREFUSED}]" in exc.reason:
         return ConnectionRefusedByNodeError(
             route.node,
-            f"{_place(route)} refused the connection from {via.host}",
+            f"{_place(route)} refused the connection from {via.node}",
             "is sshd running there, on this port?",
         )
     return ConnectionFailedError(
-        route.node, f"{via.host} could not connect to {_place(route)} ({visible(exc.reason)})"
+        route.node, f"{via.node} could not connect to {_place(route)} ({visible(exc.reason)})"
     )
 
 
@@ -162,7 +162,7 @@ def _login_refused(route: Route, client: Client | None, locked: Sequence[Path]) 
         reason = f"login as {route.user} refused: wrong password{_says(client)}"
         return AuthenticationError(route.node, reason)
     if locked:
-        hint = f"{locked[0]} is encrypted and was not tried: add it with ssh-add"
+        hint = f"{locked[0]} is encrypted and could not be used: add it with ssh-add, or give its passphrase"
     elif not offered:
         hint = "no private key was found: make one with ssh-keygen, or start ssh-agent"
     else:

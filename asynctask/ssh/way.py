@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import asyncio
+from dataclasses import dataclass, field, replace
 
 from asynctask.ssh.connect import Connector
 from asynctask.ssh.dialling import Call
@@ -21,6 +22,8 @@ class Way:
     connector: Connector
     options: SSHOptions
     patience: Patience
+    begun: asyncio.Event = field(default_factory=asyncio.Event, compare=False)
+    """Set when its turn to connect has come, to the node or to a host on the way."""
 
     def call(self) -> Call:
         """What there is to connect to at its end."""

@@ -36,7 +36,12 @@ class ClusterStatistics:
 
 
 class Census:
-    """Counts as things happen. ``idle`` is set while nothing is open and nothing runs."""
+    """Counts as things happen.
+
+    Attributes:
+        idle: set while nothing is open and nothing runs.
+        quiet: set while nothing runs.
+    """
 
     def __init__(self, nodes: Iterable[str]) -> None:
         self._connections = 0
@@ -49,6 +54,8 @@ class Census:
         self._refused_sessions = 0
         self.idle = asyncio.Event()
         self.idle.set()
+        self.quiet = asyncio.Event()
+        self.quiet.set()
 
     def connection_opened(self) -> None:
         """A TCP connection was accepted."""
@@ -106,3 +113,7 @@ class Census:
             self.idle.clear()
         else:
             self.idle.set()
+        if self._running:
+            self.quiet.clear()
+        else:
+            self.quiet.set()

@@ -179,18 +179,22 @@ class Cluster:
         """What the nodes did so far and are doing now; after closing too."""
         return self._census.snapshot()
 
-    async def wait_idle(self, timeout: float = 5.0) -> None:
+    async def wait_idle(self, timeout: float = 5.0, *, connections: bool = True) -> None:
         """Wait until no connection is open and no command runs.
 
         A client is told that its command or connection has ended shortly before the node has
         cleared it away; so wait here before asserting that nothing is left.
+
+        Args:
+            timeout: seconds.
+            connections: false: until no command runs. A task keeps its connections until its block is left.
 
         Raises:
             TimeoutError: something still goes on after ``timeout`` seconds.
         """
         try:
             async with asyncio.timeout(timeout):
-                await self._census.idle.wait()
+                await (self._census.idle if connections else self._census.quiet).wait()
         except TimeoutError as exc:
             now = self.statistics()
             still = f"{now.open_connections} connections open, {now.running} commands running"

@@ -68,7 +68,7 @@ class NodeArgs:
     """What the command reads on this node; ``None``: as on all."""
     values: Mapping[str, str] | None = field(default=None, repr=False)
     """What ``%{name}`` stands for in the command: one word for the shell, whatever is in it. So a placeholder
-    does not stand inside quotes."""
+    does not stand inside quotes, and ``sh`` runs the command, also where the login shell is another."""
 
     def __post_init__(self) -> None:
         if self.command is not None:
@@ -162,6 +162,12 @@ class Arguments:
         if template is None:
             return self._command if own.command is None else own.command
         return template.render(node, rank, values=own.values)
+
+    def fills(self, node: str) -> bool:
+        """Whether values stand in the command of a node, quoted as ``sh`` needs it."""
+        own = self.of(node)
+        template = self._template_for(own)
+        return bool(own.values and template is not None and template.names)
 
     def _template_for(self, own: NodeArgs) -> Template | None:
         if own.command is None:

@@ -244,6 +244,10 @@ class Worker(WorkerGetters, ABC):
         """
         return self.command if self._arguments is None else self._arguments.command_for(node, rank)
 
+    def is_filled(self, node: str) -> bool:
+        """Whether :meth:`command_for` has values of ``args=`` in it, which are quoted for ``sh``."""
+        return self._arguments is not None and self._arguments.fills(node)
+
     def env_for(self, node: str) -> Mapping[str, str] | None:
         """The environment variables for the command on ``node``; ``None`` if there are none.
 

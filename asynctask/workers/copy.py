@@ -15,6 +15,7 @@ import asyncssh
 from asynctask.errors import ConnectionLostError, NodeError, SpawnError, UsageError
 from asynctask.outcome import Ended, Outcome
 from asynctask.ssh.options import SSHOptions
+from asynctask.ssh.targets import check_targets
 from asynctask.transfer.descriptors import in_thread
 from asynctask.transfer.download import Download
 from asynctask.transfer.meter import Meter
@@ -35,8 +36,8 @@ __all__ = ("CopyWorker",)
 class CopyWorker(Worker):
     """Copies a file or a tree to each node, or from each node to here.
 
-    To the nodes, ``dest`` is a path on each of them; if it is a directory there, or ends in a slash, the
-    copy goes into it under the name of the source. From the nodes (``reverse``), ``dest`` is a
+    To the nodes, ``dest`` is a path on each of them; if it is a directory there, or, for a file, ends in a
+    slash, the copy goes into it under the name of the source. From the nodes (``reverse``), ``dest`` is a
     directory here, and each copy in it is called ``<name>.<node>``; of what is no letter,
     digit or one of ``. _ @ : + , = ~ [ ] -`` in the node's name, each byte is written ``%XX``.
     Paths on the nodes that are relative, or begin with ``~/``, begin at the home directory.
@@ -95,6 +96,7 @@ class CopyWorker(Worker):
             raise UsageError(f"ssh={ssh!r}: how to connect is an asynctask.SSHOptions")
         self.ssh = ssh or SSHOptions()
         self.ssh.config_files()  # a file that was named and is not there is said now
+        check_targets(self.nodes)
         if reverse:
             self._name = source_name(self.source)
             self._there = remote_path(self.source)

@@ -12,9 +12,10 @@ import anyio
 from asynctask.errors import ConnectionLostError, SpawnError, UsageError
 from asynctask.outcome import Ended, Outcome
 from asynctask.ssh.answers import Answers, Question
-from asynctask.ssh.environment import checked
+from asynctask.ssh.environment import checked, for_any_shell
 from asynctask.ssh.options import SSHOptions
 from asynctask.ssh.session import END_WAIT, RemoteCommand, signal_number, start
+from asynctask.ssh.targets import check_targets
 from asynctask.workers.base import Sink, Worker
 from asynctask.workers.connections import Connections, Leased, pool_of
 from asynctask.workers.feeding import wait_feeding
@@ -67,6 +68,7 @@ class SSHWorker(Worker):
         self.sudo = Sudo() if sudo is True else sudo or None
         self.pty = pty
         self.ssh.config_files()  # a file that was named and is not there is said now
+        check_targets(self.nodes)
 
     async def run_target(self, nodes: tuple[str, ...], rank: int, sink: Sink, resources: Resources) -> Ended:
         node = nodes[0]
@@ -75,6 +77,8 @@ class SSHWorker(Worker):
         try:
             sink.connected()
             if self.sudo is None:
+                if self.is_filled(node):
+                    command = for_any_shell(command)
                 remote = await self._open(lease, command, sink.data, env=env, no_input=data is None)
             else:
                 remote = await self._elevate(self.sudo, lease, command, env, sink, resources)

@@ -83,7 +83,7 @@ def test_version_alone_needs_no_click() -> None:
         (["-R", "exec", "-w", "@nosuch", "true"], "unknown group '@nosuch', known are "),
         (["-R", "exec", "-g", "nosuch", "true"], "unknown group '@nosuch', known are "),
         (["-F", "/nonexistent/f", "-w", "n", "true"], "SSH configuration /nonexistent/f: no such file"),
-        (["-R", "nosuch", "-w", "n", "true"], "unknown worker 'nosuch': choose one of exec, ssh"),
+        (["-R", "nosuch", "-w", "n", "true"], "unknown worker 'nosuch': choose one of exec, openssh, ssh"),
         (["--hostfile", "/nonexistent/f", "true"], "host file /nonexistent/f: No such file or directory"),
         (["-R", "exec", "-w", "n", "echo %x"], "unknown placeholder %x at character 6 of the command: "),
     ],

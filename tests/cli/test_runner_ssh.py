@@ -33,6 +33,9 @@ async def cluster() -> AsyncIterator[Cluster]:
         yield opened
 
 
+UNCHECKED = b"asynctask: host keys are not checked: who is between here and the nodes can read and change everything\n"
+
+
 async def _run(cluster: Cluster, *words: str, stdin: bytes | None = None) -> Finished:
     source = subprocess.DEVNULL if stdin is None else stdin
     return await asyncio.to_thread(partial(run, "run", "-F", str(cluster.ssh_config), *words, stdin=source))
@@ -94,8 +97,23 @@ async def test_any_host_key(cluster: Cluster) -> None:
     assert await _run(cluster, "--host-keys", "off", "-w", "changed", "hostname") == (
         0,
         b"changed: changed\n",
-        b"",
+        UNCHECKED,
     )
+
+
+async def test_new_host_keys(cluster: Cluster) -> None:
+    """``--host-keys accept-new`` records the first key of a node, and takes no other after that."""
+    with cluster.known_hosts.open() as file:
+        others = [line for line in file if not line.startswith("web1 ")]
+    cluster.known_hosts.write_text("".join(others))
+    for policy in ("accept-new", "strict"):
+        assert await _run(cluster, "--host-keys", policy, "-w", "web1", "hostname") == (
+            0,
+            b"web1: web1\n",
+            b"",
+        )
+    status, stdout, _ = await _run(cluster, "--host-keys", "accept-new", "-S", "-w", "changed", "hostname")
+    assert (status, stdout) == (255, b"")
 
 
 async def test_input(cluster: Cluster) -> None:
@@ -145,6 +163,8 @@ async def test_a_server_cannot_drive_the_terminal(tmp_path: Path) -> None:
 
     status, stdout, stderr = finished
     assert (status, stdout) == (0, b"")
+    assert stderr.startswith(UNCHECKED)
+    stderr = stderr.removeprefix(UNCHECKED)
     assert stderr.startswith(f"asynctask: rude: port {port} of 127.0.0.1".encode())
     assert rb"(^[[31mgo away^Jweb1: ok\x9b)" in stderr
     assert [byte for byte in stderr if byte < 32 or byte > 126] == [10]

@@ -193,7 +193,10 @@ def test_what_goes_wrong(route: MakeRoute, exc: Exception, kind: type[NodeError]
         (
             1,
             [Path("/k/id"), Path("/k/other")],
-            "login as bob refused, 1 key offered; /k/id is encrypted and was not tried: add it with ssh-add",
+            (
+                "login as bob refused, 1 key offered; /k/id is encrypted and could not be used:"
+                " add it with ssh-add, or give its passphrase"
+            ),
         ),
     ],
 )
@@ -279,8 +282,10 @@ def test_revoked_host_key(route: MakeRoute) -> None:
             "Exceeded MaxStartups",
             ConnectionDroppedError,
             True,
-            f"port 22 of web1.example closed the connection before the login (Exceeded MaxStartups);"
-            f" {THROTTLED}",
+            (
+                "port 22 of web1.example closed the connection before the login (Exceeded MaxStartups);"
+                f" {THROTTLED}"
+            ),
         ),
         (
             "Not allowed at this time",
@@ -344,5 +349,5 @@ def test_what_a_bastion_cannot_do(
     route: MakeRoute, code: int, reason: str, kind: type[NodeError], text: str
 ) -> None:
     """The error names both hosts, and whose refusal it is."""
-    behind = replace(route(), via=route(host="bastion.example"))
+    behind = replace(route(), via=replace(route(host="10.0.0.9"), node="bastion.example"))
     _check(translate(behind, asyncssh.ChannelOpenError(code, reason)), kind, f"web1: {text}")
