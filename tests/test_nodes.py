@@ -354,3 +354,15 @@ def test_placeholders_are_the_identifiers_of_string_template(pieces: list[str]) 
             Template(text)
     else:
         assert Template(text).render("x1", 3, ["x1"]) == expected
+
+
+def test_addresses_of_ipv6_with_a_port() -> None:
+    """Their brackets are no range."""
+    assert expand("[::1]:22,root@[fe80::2%eth0],ssh://[::3]:9,web[1-2]") == (
+        "[::1]:22",
+        "root@[fe80::2%eth0]",
+        "ssh://[::3]:9",
+        "web1",
+        "web2",
+    )
+    assert expand(["[::1]:22", "root@web[1-2]:7"]) == ("[::1]:22", "root@web1:7", "root@web2:7")

@@ -20,6 +20,7 @@ _BANNER_SIZE = 1000
 _PROMPT_SIZE = 300
 #: More than any server has a use for.
 _MOST_PROMPTS = 16
+_MOST_ROUNDS = 16
 
 #: Also what turns the direction of writing round.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -60,6 +61,7 @@ class Client(asyncssh.SSHClient):
         self._banner = ""
         self.password_sent = False
         self._interacts = False
+        self._rounds = 0
         self.shown: asyncssh.SSHKey | None = None
         self.new_key: asyncssh.SSHKey | None = None
         self.refusal = ""
@@ -111,6 +113,10 @@ class Client(asyncssh.SSHClient):
     ) -> list[str] | None:
         if len(prompts) > _MOST_PROMPTS:
             self.refusal = f"the server asks {len(prompts)} questions at once"
+            return None
+        self._rounds += 1
+        if self._rounds > _MOST_ROUNDS:
+            self.refusal = "the server does not stop asking"
             return None
         responses = []
         for text, echo in prompts:

@@ -41,7 +41,8 @@ class CorkedTransport(asyncio.Transport):
         self._scheduled = False
         if self._waiting:
             waiting, self._waiting = self._waiting, []
-            with suppress(RuntimeError):  # uvloop: it is closed, by a connect that was cancelled
+            # It is closed: for uvloop by a connect that was cancelled, for a channel with its bastion.
+            with suppress(RuntimeError, OSError):
                 self._inner.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
 
     def close(self) -> None:

@@ -169,15 +169,16 @@ class Download:
         elif size > self._remote.read_piece:
             data = await self._span(file, source, 0, size)
         else:
-            read, closed = await asyncio.gather(
-                self._piece(file, source, 0, size), file.close(), return_exceptions=True
-            )
+            read, closed = await asyncio.gather(file.read(size, 0), file.close(), return_exceptions=True)
             if isinstance(read, BaseException):
                 raise read
             if isinstance(closed, BaseException):
                 raise closed
-            self._meter.add(source, size)
-            return read
+            if len(read) == size:
+                self._meter.add(source, size)
+                return read
+            file = await self._remote.open(source)  # it is shorter now, or the server gives less at a time
+            data = await self._piece(file, source, 0, size)
         await file.close()
         self._meter.add(source, len(data))
         return data

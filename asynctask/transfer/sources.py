@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from threading import Lock
 
@@ -49,11 +50,15 @@ class SmallFiles:
 
 
 def _read_all(fd: int, size: int) -> bytes:
+    """All of it. A file without a size may hold something nevertheless, as those in ``/proc`` do."""
+    size = size or SMALL + 1
     pieces = []
     offset = 0
     while offset < size and (data := os.pread(fd, size - offset, offset)):
         pieces.append(data)
         offset += len(data)
+    if offset > SMALL:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
     return b"".join(pieces)
 
 
@@ -89,7 +94,8 @@ def open_source(folder: int | None, name: bytes, small: SmallFiles) -> Source:
     if found.st_size > SMALL:
         return Source(attributes, file=file)
     try:
-        return Source(attributes, data=small.read(fd, found))
+        data = small.read(fd, found)
+        return Source(replace(attributes, size=len(data)), data=data)
     finally:
         file.close()
 

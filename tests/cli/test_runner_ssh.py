@@ -33,7 +33,10 @@ async def cluster() -> AsyncIterator[Cluster]:
         yield opened
 
 
-UNCHECKED = b"asynctask: host keys are not checked: who is between here and the nodes can read and change everything\n"
+UNCHECKED = (
+    b"asynctask: host keys are not checked:"
+    b" who is between here and the nodes can read and change everything\n"
+)
 
 
 async def _run(cluster: Cluster, *words: str, stdin: bytes | None = None) -> Finished:

@@ -271,6 +271,15 @@ async def test_more_questions_than_sense() -> None:
     assert (server.seen, client.refusal) == ([], "the server asks 17 questions at once")
 
 
+async def test_questions_without_an_end() -> None:
+    """Nobody is asked for ever, whether there is something to answer or not."""
+    for asked in ([("Code: ", True)], []):
+        rounds: list[tuple[Round, list[str]]] = [(asked, ["7"] * len(asked))] * 17
+        server, client = Server(rounds=rounds), _client(Person(challenge="7"))
+        assert not await _logs_in(server, client)
+        assert (len(server.seen), client.refusal) == (16, "the server does not stop asking")
+
+
 # -- what the server says ---------------------------------------------------------------------------
 
 

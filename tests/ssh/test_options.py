@@ -163,3 +163,21 @@ def test_a_configuration_that_is_not_there(tmp_path: Path, name: str, what: str)
     with pytest.raises(SSHConfigError) as raised:
         SSHOptions(config=path).config_files()
     assert str(raised.value) == f"SSH configuration {path}: {what}"
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"user": ""}, "user: a text that is not empty, not str"),
+        ({"password": 3}, "password: a text that is not empty, not int"),
+        ({"passphrase": b"x"}, "passphrase: a text that is not empty, not bytes"),
+        ({"jump": 3}, "jump: a text that is not empty, not int"),
+        ({"jump": "a b"}, "ProxyJump: target 'a b': a blank or control character in it; remove it"),
+        ({"prompt": "x"}, "prompt: a function of the question that returns the answer is needed"),
+    ],
+)
+def test_a_kind_of_value_that_can_never_work(values: dict[str, Any], text: str) -> None:
+    """It is said at once."""
+    with pytest.raises(SSHConfigError) as caught:
+        SSHOptions(**values)
+    assert str(caught.value) == text

@@ -26,6 +26,7 @@ from asynctask.ssh import pool as module
 from asynctask.ssh.lease import Lease
 from asynctask.ssh.pool import ConnectionPool, PoolStatistics
 from asynctask.testing import Cluster, Fault
+from asynctask.waiting import DefaultSeconds
 from tests.support import refused, turns
 from tests.testing.clients import until
 
@@ -302,6 +303,18 @@ async def test_too_slow_for_one_and_not_for_another(
     assert str(caught.value) == "node1: no login within 0.05 s; is it up and reachable?"
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
+
+
+@pytest.mark.parametrize(("timeout", "seconds"), [(DefaultSeconds(60.0), "1"), (0.05, "0.05")])
+async def test_the_configuration_says_how_long(
+    cluster: Cluster, pool: ConnectionPool, ssh: SSHOptions, timeout: float, seconds: str
+) -> None:
+    """Unless the caller does."""
+    cluster.ssh_config.write_text(f"ConnectTimeout 1\n{cluster.ssh_config.read_text()}")
+    cluster.fault("node1", Fault.SILENT)
+    with pytest.raises(ConnectionFailedError) as caught:
+        await pool.lease("node1", ssh, timeout)
+    assert str(caught.value) == f"node1: no login within {seconds} s; is it up and reachable?"
 
 
 # -- bastions ------------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asynctask.errors import SSHConfigError
-from asynctask.ssh.targets import Target, parse_jumps, parse_target
+from asynctask.ssh.targets import Target, check_targets, parse_jumps, parse_target
+from asynctask.task import Task
 
 TARGETS = {
     "web1": Target(None, "web1", None),
@@ -153,3 +154,13 @@ def test_any_text(text: str) -> None:
     assert target.host
     assert not target.host.startswith("-")
     assert not set(target.host) & set(" \n\0'\"`$;&|<>(){}\\/[]@")
+
+
+def test_targets_are_refused_at_the_call() -> None:
+    """The first that is none; a password in one is not shown."""
+    check_targets(["web1", "u@web2:22"])
+    with pytest.raises(SSHConfigError, match=r"^target 'web1:x': port 'x' is no number"):
+        check_targets(["web1", "web1:x"])
+    with pytest.raises(SSHConfigError) as caught:
+        Task().shell("true", nodes=["ssh://u:secret@web1"])
+    assert "secret" not in str(caught.value)

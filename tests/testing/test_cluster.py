@@ -12,6 +12,8 @@ import anyio
 import asyncssh
 import pytest
 
+import asynctask
+from asynctask import SSHOptions
 from asynctask.errors import EmptyTargetsError, TaskStateError, UsageError
 from asynctask.testing import Cluster, ClusterStatistics, Fault, loopback
 from tests.testing.clients import connect, exit_of, needs_ssh, open_files, run_ssh, until
@@ -351,3 +353,16 @@ async def test_where_there_is_one_address(monkeypatch: pytest.MonkeyPatch) -> No
         for node in cluster.nodes:
             async with connect(cluster, node) as connection:
                 assert (await connection.run("hostname")).stdout == f"{node}\n"
+
+
+async def test_waiting_for_commands_alone() -> None:
+    """A task that is entered keeps its connections, and nothing may run all the same."""
+    async with Cluster(1) as cluster, asynctask.Task(ssh=SSHOptions(config=cluster.ssh_config)) as task:
+        task.shell("true", nodes="node1")
+        await task.run()
+        await cluster.wait_idle(connections=False)
+        assert cluster.statistics().open_connections == 1
+        with pytest.raises(
+            TimeoutError, match=r"^not idle after 0\.01 s: 1 connections open, 0 commands running$"
+        ):
+            await cluster.wait_idle(0.01)

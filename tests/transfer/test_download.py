@@ -83,13 +83,30 @@ class Stingy(Served):
         return super().read(file_obj, offset, max(1, size // 2))
 
 
-async def test_a_server_that_gives_little_at_a_time(tmp_path: Path, here: Path) -> None:
+@pytest.mark.parametrize("size", [1, 1000, MIB])
+async def test_a_server_that_gives_little_at_a_time(tmp_path: Path, here: Path, size: int) -> None:
     """It is asked again."""
-    data = os.urandom(MIB)
+    data = os.urandom(size)
     async with connected(tmp_path, Stingy) as remote:
         (tmp_path / "root" / "f").write_bytes(data)
         await fetch(remote, b"/f", here)
     assert (here / "copy").read_bytes() == data
+
+
+class Shrunk(Served):
+    """Says that files are larger than they are."""
+
+    def stat(self, path: bytes) -> Any:
+        return asyncssh.SFTPAttrs(permissions=stat.S_IFREG | 0o644, size=20)
+
+
+async def test_a_small_file_that_becomes_shorter(tmp_path: Path, here: Path) -> None:
+    """That is said, not what came of it."""
+    async with connected(tmp_path, Shrunk) as remote:
+        (tmp_path / "root" / "f").write_bytes(b"short")
+        with pytest.raises(Problem, match="became shorter while it was copied"):
+            await fetch(remote, b"/f", here)
+    assert list(here.iterdir()) == []
 
 
 class Endless(Served):

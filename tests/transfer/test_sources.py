@@ -33,6 +33,21 @@ def test_a_small_file(tmp_path: Path) -> None:
     assert (source.data, source.file, source.attributes.size) == (b"abc", None, 3)
 
 
+def test_a_file_without_a_size() -> None:
+    """What it holds is found nevertheless."""
+    source = open_source(None, b"/proc/version", SmallFiles())
+    assert source.data == Path("/proc/version").read_bytes()
+    assert source.attributes.size == len(source.data)
+
+
+def test_a_file_without_a_size_and_without_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is too large."""
+    monkeypatch.setattr(os, "pread", lambda fd, size, offset: b"x" * size)
+    (tmp_path / "f").touch()
+    with pytest.raises(OSError, match="File too large"):
+        open_source(None, os.fsencode(tmp_path / "f"), SmallFiles())
+
+
 def test_it_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For all nodes, until it changes."""
     reads: list[int] = []

@@ -216,3 +216,20 @@ async def test_a_coroutine_is_no_answer() -> None:
 
     with pytest.raises(NodeError, match=re.escape("not coroutine")):
         _arguments(lambda node: later()).of("a")  # type: ignore[arg-type,return-value]
+
+
+@pytest.mark.parametrize(
+    ("args", "filled"),
+    [
+        ({"a": {"x": "1"}}, True),
+        ({"a": NodeArgs(command="echo %{x}", values={"x": "1"})}, True),
+        ({"a": NodeArgs(command="echo")}, False),
+        ({"a": NodeArgs(env={"A": "1"})}, False),
+        (lambda node: {"x": "1"}, True),
+        (lambda node: None, False),
+    ],
+)
+def test_whether_there_are_values_in_it(args: Any, filled: bool) -> None:
+    """They are quoted for ``sh``, which then has to run the command."""
+    command = "echo %{x}" if filled else "echo"
+    assert Arguments(args, command, ["a"], placeholders=False).fills("a") is filled

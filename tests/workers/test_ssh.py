@@ -531,3 +531,11 @@ async def test_the_server_just_closes(scripted: ScriptedFactory) -> None:
         Outcome.UNREACHABLE,
         error=f"{NODE}: connection lost while the command ran (the server closed the channel)",
     )
+
+
+async def test_values_are_safe_whatever_the_login_shell_is(site: Site) -> None:
+    """They are quoted for ``sh``, so that runs the command: ``fish`` and ``csh`` read quotes otherwise."""
+    value = "\\' \" ; echo INJECTED # !\n$(id) `id`"
+    node = site.nodes[0]
+    result = await site.run("printf '%%s|' \"$0\" %{value}", args={node: {"value": value}})
+    check(result, Outcome.OK, rc=0, out=f"sh|{value}|".encode())
