@@ -146,7 +146,13 @@ class Client(asyncssh.SSHClient):
 
     async def _ask(self, kind: Any, text: str, *, echo: bool = False) -> str | None:
         question = Question(kind, text, self._login.node, self._login.user, echo)
-        return await self._login.answers.answer(question, patience=self._patience)
+        answer = await self._login.answers.answer(question, patience=self._patience)
+        try:
+            (answer or "").encode()
+        except UnicodeEncodeError:  # which has the answer in it
+            self.refusal = "the answer cannot be sent: it has a character that is none in UTF-8"
+            return None
+        return answer
 
     def _wants_new_password(self) -> None:
         self.refusal = f"the password of {self._login.user} has expired and must be changed"

@@ -85,8 +85,7 @@ class Connector:
             if route.proxy is not None:
                 proxy = self._run_proxy(route.proxy, connection)
             elif via is not None:
-                factory: Any = lambda: connection  # noqa: E731 - a connection is a session of the other, too
-                await via.create_connection(factory, route.host, route.port)
+                await _open_through(via, connection, route)
             else:
                 await self._open_socket(connection, route)
             await connection.ready
@@ -172,6 +171,17 @@ def _new_connection(route: Route, client: Client, patience: Patience | None, tur
     loop = asyncio.get_running_loop()
     options.waiter = loop.create_future()
     return Connection(loop, options, turns)
+
+
+async def _open_through(via: Connection, connection: Connection, route: Route) -> None:
+    """Open a channel to the next host. One that opens when nobody wants it any more is closed then."""
+    factory: Any = lambda: connection  # noqa: E731 - a connection is a session of the other, too
+    opening = asyncio.ensure_future(via.create_connection(factory, route.host, route.port))
+    try:
+        await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(lambda _: connection.abort())
+        raise
 
 
 async def _found_among_hashed(route: Route, exc: Exception) -> TrustedKeys | None:

@@ -284,6 +284,7 @@ class ConnectionPool:
             way.begun.set()
             making.over.set()
         self._made += 1
+        self._failed.pop(place, None)
         self._held[place] = held
         self._open[held] = None
         return held

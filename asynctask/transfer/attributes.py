@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import asyncssh
 
@@ -13,6 +13,7 @@ __all__ = ("PERMISSIONS", "Attributes", "Kind", "identical")
 
 #: What of a file's mode is copied. Its owner is not, so neither are setuid, setgid and sticky.
 PERMISSIONS = 0o777
+_SPECIAL = 0o7000
 
 
 class Kind(enum.Enum):
@@ -52,6 +53,8 @@ class Attributes:
     mtime: int
     owner: tuple[int, int] | None = None
     """User and group, by number; not known of everything."""
+    special: int = field(default=0, compare=False)
+    """Setuid, setgid and sticky, which a directory that is there keeps."""
 
     @classmethod
     def local(cls, found: os.stat_result) -> Attributes:
@@ -63,6 +66,7 @@ class Attributes:
             atime=_seconds(found.st_atime_ns),
             mtime=_seconds(found.st_mtime_ns),
             owner=(found.st_uid, found.st_gid),
+            special=found.st_mode & _SPECIAL,
         )
 
     @classmethod
@@ -79,6 +83,7 @@ class Attributes:
             atime=mtime if found.atime is None else found.atime,
             mtime=mtime,
             owner=owner,
+            special=found.permissions & _SPECIAL,
         )
 
 

@@ -121,8 +121,9 @@ def enter(folder: int, name: bytes, mode: int) -> tuple[Descriptor, bool]:
 
 def finish_directory(fd: int, source: Attributes, *, preserve: bool, made: bool) -> None:
     """Give a directory its attributes, once nothing is written in it any more."""
+    mode = stat.S_IMODE(os.fstat(fd).st_mode)
     if preserve:
-        os.fchmod(fd, source.mode)
+        os.fchmod(fd, (mode & ~PERMISSIONS) | source.mode)
         os.utime(fd, (source.atime, source.mtime))
     elif made and source.mode & stat.S_IRWXU != stat.S_IRWXU:
-        os.fchmod(fd, os.fstat(fd).st_mode & source.mode)
+        os.fchmod(fd, mode & (source.mode | ~PERMISSIONS))

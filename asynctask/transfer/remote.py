@@ -10,7 +10,7 @@ from typing import cast
 import anyio
 import asyncssh
 
-from asynctask.transfer.attributes import Attributes
+from asynctask.transfer.attributes import Attributes, Kind
 from asynctask.transfer.names import check_entry, shown
 from asynctask.transfer.problems import LinkLost, Problem
 
@@ -141,9 +141,24 @@ class Remote:
             try:
                 await self._client.posix_rename(temporary, path)
             except asyncssh.SFTPOpUnsupported:
-                with suppress(asyncssh.SFTPError):
-                    await self._client.remove(path)
-                await self._client.rename(temporary, path)
+                await self._replace(temporary, path)
+
+    async def _replace(self, temporary: bytes, path: bytes) -> None:
+        """Where nothing can be replaced by renaming: what is there is moved away, and back if that fails."""
+        old = temporary + b"-old"
+        there = await self.look(path)
+        moved = there is not None and there.kind is not Kind.DIRECTORY
+        if moved:
+            await self._client.rename(path, old)
+        try:
+            await self._client.rename(temporary, path)
+        except BaseException:
+            if moved:
+                with anyio.move_on_after(_CLEANUP_WAIT, shield=True), suppress(OSError, asyncssh.Error):
+                    await self._client.rename(old, path)
+            raise
+        if moved:
+            await self.remove(old)
 
     async def remove(self, temporary: bytes) -> None:
         """Remove a temporary file, if it is there: also when cancelled, within ``_CLEANUP_WAIT`` seconds."""

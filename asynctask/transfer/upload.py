@@ -152,9 +152,9 @@ class Upload:
                 raise Problem(place, f"is {there.kind} and should be a directory")
             raise refused or Problem(place, "was not made")
         if self._plan.preserve:
-            return _new_attributes(attributes, attributes.mode, times=True)
+            return _new_attributes(attributes, there.special | attributes.mode, times=True)
         if refused is None and attributes.mode & stat.S_IRWXU != stat.S_IRWXU:
-            return asyncssh.SFTPAttrs(permissions=there.mode & attributes.mode)
+            return asyncssh.SFTPAttrs(permissions=there.special | (there.mode & attributes.mode))
         return None
 
     async def _entry(

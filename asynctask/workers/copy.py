@@ -93,7 +93,7 @@ class CopyWorker(Worker):
         if self.stdin is not None:
             raise UsageError("stdin: a copy reads no input")
         if ssh is not None and not isinstance(ssh, SSHOptions):
-            raise UsageError(f"ssh={ssh!r}: how to connect is an asynctask.SSHOptions")
+            raise UsageError(f"ssh: how to connect is an asynctask.SSHOptions, not {type(ssh).__name__}")
         self.ssh = ssh or SSHOptions()
         self.ssh.config_files()  # a file that was named and is not there is said now
         check_targets(self.nodes)
@@ -194,6 +194,10 @@ def _checked(name: str, path: str | os.PathLike[str]) -> str:
     text = os.fspath(path)
     if not isinstance(text, str) or not text or "\0" in text:
         raise UsageError(f"{name}={path!r}: a path, not empty and without a NUL character")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError as exc:
+        raise UsageError(f"{name}={path!r}: no path can have {exc.object[exc.start]!r} in it") from exc
     return text
 
 

@@ -61,7 +61,7 @@ class Sudo:
             if not isinstance(value, str) or not value.isprintable() or not value or value.startswith("-"):
                 raise UsageError(f"sudo: {name}={value!r}: a name is needed")
         password = self.password
-        if password is not None and (not isinstance(password, str) or set(password) & set("\0\r\n")):
+        if password is not None and (not isinstance(password, str) or _line(password) is None):
             raise UsageError("sudo: the password must be text without NUL characters and line breaks")
         if self.prompt is not None and not callable(self.prompt):
             raise UsageError("sudo: prompt must be a function that returns the password")
@@ -251,8 +251,11 @@ class Elevation:
                         "sudo asks for a password and there is none",
                         "give Sudo(password=...) or a prompt",
                     )
+                line = _line(secret)
+                if line is None:
+                    raise AuthenticationError(node, "sudo: the answer is no line of text")
                 with suppress(BrokenPipeError):  # then it is over
-                    await remote.write(secret.encode(errors="surrogateescape") + b"\n")
+                    await remote.write(line)
                 continue
             self._news.clear()
             with anyio.move_on_after(wait) as scope:
@@ -269,6 +272,15 @@ class Elevation:
         if "incorrect password" in said:
             return _refused(node)
         return SpawnError(node, f"sudo: {said or f'ended with exit code {remote.exit_status}'}")
+
+
+def _line(password: str) -> bytes | None:
+    """A password as sudo reads it; ``None`` if it cannot be a line. No error has it in its text."""
+    try:
+        line = password.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return None
+    return None if set(line) & set(b"\0\r\n") else line + b"\n"
 
 
 def _refused(node: str) -> AuthenticationError:

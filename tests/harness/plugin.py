@@ -71,6 +71,15 @@ def pytest_sessionstart() -> None:
     uvloop.new_event_loop().close()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On another loop than the stock one, leave out what has no loop: it would be the same again."""
+    if config.getoption("--loop") == "asyncio":
+        return
+    plain = [item for item in items if item.get_closest_marker("asyncio") is None]
+    items[:] = [item for item in items if item.get_closest_marker("asyncio") is not None]
+    config.hook.pytest_deselected(items=plain)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def garbage_out_of_sight() -> None:
     """Take what exists by now, test items and reports above all, out of the garbage collector's sight.

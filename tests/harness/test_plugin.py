@@ -114,3 +114,21 @@ def test_each_leak_and_each_block_fails_its_test(inner: pytest.Pytester, pytestc
             "  descriptor * -> /dev/zero",
         ],
     )
+
+
+@pytest.mark.parametrize(("loop", "passed", "left_out"), [("asyncio", 3, 0), ("uvloop", 1, 2)])
+def test_what_has_no_loop_runs_once(inner: pytest.Pytester, loop: str, passed: int, left_out: int) -> None:
+    """With the stock loop; on another one it would be the same again."""
+    inner.makepyfile(
+        """
+        import asyncio
+
+        def test_plain(): pass
+
+        def test_own_loop(): asyncio.run(asyncio.sleep(0))
+
+        async def test_loop(): pass
+        """
+    )
+    result = inner.runpytest_subprocess("-p", "tests.harness.plugin", f"--loop={loop}")
+    result.assert_outcomes(passed=passed, deselected=left_out)

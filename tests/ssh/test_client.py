@@ -264,6 +264,17 @@ async def test_an_interactive_change_of_password(text: str) -> None:
     assert client.refusal == "the password of tester has expired and must be changed"
 
 
+@pytest.mark.parametrize("given", [False, True])
+async def test_a_password_that_is_no_text(given: bool) -> None:
+    """It is not sent, and no error has it."""
+    secret = "swordfish\udcff"
+    client = _client(None, password=secret) if given else _client(Person(password=secret))
+    server = Server(password=SECRET)
+    assert not await _logs_in(server, client)
+    assert (server.seen, client.password_sent) == ([], False)
+    assert client.refusal == "the answer cannot be sent: it has a character that is none in UTF-8"
+
+
 async def test_more_questions_than_sense() -> None:
     """None is answered."""
     server, client = Server(rounds=[([("Colour? ", True)] * 17, [])]), _client(Person(challenge="red"))

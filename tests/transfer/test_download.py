@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from stat import S_IFREG
 from typing import Any
 
 import asyncssh
@@ -97,7 +98,7 @@ class Shrunk(Served):
     """Says that files are larger than they are."""
 
     def stat(self, path: bytes) -> Any:
-        return asyncssh.SFTPAttrs(permissions=stat.S_IFREG | 0o644, size=20)
+        return asyncssh.SFTPAttrs(permissions=S_IFREG | 0o644, size=20)
 
 
 async def test_a_small_file_that_becomes_shorter(tmp_path: Path, here: Path) -> None:

@@ -169,6 +169,27 @@ class OldRename(Served):
         raise asyncssh.SFTPOpUnsupported("no")
 
 
+class NoRename(OldRename):
+    """Gives no file the name ``f`` that had another; back it may have it."""
+
+    def rename(self, oldpath: bytes, newpath: bytes) -> Any:
+        if oldpath == b"/t":
+            raise asyncssh.SFTPPermissionDenied("no")
+        return super().rename(oldpath, newpath)
+
+
+async def test_a_server_that_renames_nothing(tmp_path: Path) -> None:
+    """What was there is there again."""
+    async with connected(tmp_path, NoRename) as remote:
+        (tmp_path / "root" / "t").write_bytes(b"new")
+        (tmp_path / "root" / "f").write_bytes(b"old")
+        assert await reason_of(remote.rename(b"/t", b"/f")) == "permission denied"
+    assert {path.name: path.read_bytes() for path in (tmp_path / "root").iterdir()} == {
+        "t": b"new",
+        "f": b"old",
+    }
+
+
 async def test_a_server_that_cannot_replace(tmp_path: Path) -> None:
     """What is in the way goes first."""
     async with connected(tmp_path, OldRename) as remote:

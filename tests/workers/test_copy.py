@@ -256,6 +256,24 @@ async def test_preserving_a_tree(copies: Copies, here: Path, there: Path) -> Non
     assert picture(there / "copy") == picture(here)
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+async def test_preserving_into_a_directory_that_all_may_write_to(
+    copies: Copies, here: Path, there: Path, reverse: bool
+) -> None:
+    """It stays sticky: what makes it safe is its own."""
+    source, folder, name = (there, here, "t.n1") if reverse else (here, there, "t")
+    (source / "t").mkdir()
+    (source / "t").chmod(0o777)
+    (folder / name).mkdir()
+    (folder / name).chmod(0o1755)
+    if reverse:
+        result = await copies.back(source / "t", folder, preserve=True)
+    else:
+        result = await copies.to(source / "t", folder, preserve=True)
+    assert result.outcome is Outcome.OK
+    assert (folder / name).stat().st_mode & 0o7777 == 0o1777
+
+
 async def test_a_link_where_a_directory_should_be(copies: Copies, here: Path, there: Path) -> None:
     """It is not followed: nothing is written elsewhere."""
     (here / "sub").mkdir()
@@ -386,10 +404,11 @@ async def test_progress(copies: Copies, here: Path, there: Path) -> None:
         ("/dev/null", {}, r"^source /dev/null: neither a file nor a directory$"),
         ("", {}, r"^source='': a path, not empty and without a NUL character$"),
         ("a\0b", {}, r"^source='a\\x00b': a path"),
+        ("a\ud800", {}, r"^source='a\\ud800': no path can have '\\ud800' in it$"),
         ("/etc/passwd", {"dest": ""}, r"^dest='': a path"),
         ("/etc/passwd", {"dest": "~root/x"}, r"^~root/x: only ~/"),
         ("/etc/passwd", {"stdin": b"x"}, r"^stdin: a copy reads no input$"),
-        ("/etc/passwd", {"ssh": "web"}, r"^ssh='web': how to connect is an asynctask.SSHOptions$"),
+        ("/etc/passwd", {"ssh": "web"}, r"^ssh: how to connect is an asynctask.SSHOptions, not str$"),
         ("/", {"reverse": True}, r"^/: has no name that its copies could have$"),
         ("x", {"reverse": True, "dest": "/no/such"}, r"^dest /no/such: must be a directory that exists"),
         ("x", {"reverse": True, "dest": "/etc/passwd"}, r"^dest /etc/passwd: must be a directory"),

@@ -36,6 +36,7 @@ from tests.workers.sites import PATIENCE, Site, check
         {"password": "a\nb"},
         {"password": "a\0b"},
         {"password": b"a"},
+        {"password": "a\ud800"},
         {"prompt": "who"},
     ],
 )
@@ -231,6 +232,14 @@ async def test_complains(site: Site, tmp_path: Path, script: str, outcome: Outco
     """Its words are the reason."""
     result = await _run(site, "echo never", sudo=_program(tmp_path, script))
     check(result, outcome, error=f"{site.node}: {reason}")
+
+
+@pytest.mark.parametrize("answer", ["swordfish\ud800", "swordfish\nx", "swordfish\0"])
+async def test_an_answer_that_is_no_password(site: Site, tmp_path: Path, answer: str) -> None:
+    """It is not written, and no error has it."""
+    sudo = _program(tmp_path, f'{ASK}exec "$@"')
+    result = await _run(site, "echo never", sudo=Sudo(command=sudo.command, prompt=lambda question: answer))
+    check(result, Outcome.AUTH_FAILED, error=f"{site.node}: sudo: the answer is no line of text")
 
 
 async def test_cancelled_while_a_user_is_asked(site: Site, tmp_path: Path) -> None:
