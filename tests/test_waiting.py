@@ -132,10 +132,10 @@ async def test_patience_counts_the_steps_together() -> None:
     with patience.running():
         await asyncio.sleep(0.03)
     after_one = patience.left
-    assert 0 < after_one <= 59.97
+    assert 0 < after_one <= 59.98
     with patience.running():
         await asyncio.sleep(0.03)
-    assert 0 < patience.left <= after_one - 0.03
+    assert 0 < patience.left <= after_one - 0.02  # a loop's timers are a little early, or late
 
 
 async def test_patience_does_not_count_what_is_between_the_steps() -> None:

@@ -81,8 +81,10 @@ class SSHOptions:
             raise SSHConfigError(f"host_keys={self.host_keys!r}: one of {choices}")
         for name in ("user", "password", "passphrase", "jump"):
             value = getattr(self, name)
-            if value is not None and not (isinstance(value, str) and value):
-                raise SSHConfigError(f"{name}: a text that is not empty, not {type(value).__name__}")
+            if value is not None and not isinstance(value, str):
+                raise SSHConfigError(f"{name}: a text, not {type(value).__name__}")
+        if self.user == "":
+            raise SSHConfigError("user='': a name, or None for the configured one")
         if self.prompt is not None and not callable(self.prompt):
             raise SSHConfigError("prompt: a function of the question that returns the answer is needed")
         if self.jump is not None:

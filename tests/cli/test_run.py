@@ -40,7 +40,7 @@ def test_a_command_line_without_options(requests: list[Request]) -> None:
             command="uname -r",
             targets=("web1", "web2"),
             fanout=64,
-            connect_timeout=10,
+            connect_timeout=None,
             command_timeout=math.inf,
             worker="ssh",
         )

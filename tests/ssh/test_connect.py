@@ -32,6 +32,7 @@ from tests.ssh.agents import AgentProxy, RealAgent
 from tests.ssh.servers import NODE, ScriptedFactory, raw_server
 from tests.sshd import OpenSSHServer
 from tests.support import turns
+from tests.testing.clients import until
 
 PATIENCE = 10.0
 
@@ -389,3 +390,18 @@ async def test_cancelled_at_any_turn(cluster: Cluster, fault: Fault | None) -> N
         await cluster.wait_idle()
     assert cluster.statistics().open_connections == 0
     assert problems == []
+
+
+async def test_cancelled_while_the_bastion_opens_a_channel() -> None:
+    """The channel that comes when nobody wants it any more is closed; the bastion stays."""
+    async with Cluster(2) as cluster, connector(SSHOptions(config=cluster.ssh_config)) as connecting:
+        bastion = await connect(connecting, "node1")
+        route = await connecting.route("node2")
+        going = asyncio.create_task(connecting.connect(route, bastion))
+        await until(lambda: bool(bastion._channels))
+        going.cancel()
+        await asyncio.gather(going, return_exceptions=True)
+        await until(lambda: cluster.statistics().connections == 2)
+        await until(lambda: cluster.statistics().open_connections == 1)
+        assert not bastion.is_over
+        await close_connection(bastion)

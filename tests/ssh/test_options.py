@@ -168,10 +168,11 @@ def test_a_configuration_that_is_not_there(tmp_path: Path, name: str, what: str)
 @pytest.mark.parametrize(
     ("values", "text"),
     [
-        ({"user": ""}, "user: a text that is not empty, not str"),
-        ({"password": 3}, "password: a text that is not empty, not int"),
-        ({"passphrase": b"x"}, "passphrase: a text that is not empty, not bytes"),
-        ({"jump": 3}, "jump: a text that is not empty, not int"),
+        ({"user": ""}, "user='': a name, or None for the configured one"),
+        ({"password": 3}, "password: a text, not int"),
+        ({"passphrase": b"x"}, "passphrase: a text, not bytes"),
+        ({"jump": 3}, "jump: a text, not int"),
+        ({"jump": ""}, "ProxyJump: target '': no host; write user@host:port, of which host alone is a must"),
         ({"jump": "a b"}, "ProxyJump: target 'a b': a blank or control character in it; remove it"),
         ({"prompt": "x"}, "prompt: a function of the question that returns the answer is needed"),
     ],

@@ -161,6 +161,52 @@ async def test_closed_after_a_while(cluster: Cluster, ssh: SSHOptions) -> None:
         assert counts(pool) == (1, 1, 3, 0)
 
 
+@pytest.mark.parametrize("end", ["_close_idle", "_evict"])
+async def test_whoever_comes_when_it_is_closed_gets_another(
+    cluster: Cluster, pool: ConnectionPool, end: str
+) -> None:
+    """It is not used once it was decided to close it, not even before that has begun."""
+    ssh = jumps(cluster, ("node2", "node1"))
+    await visit(pool, ssh, "node1")
+    next(iter(pool._idle)).idle_since -= module.IDLE_TIMEOUT
+    getattr(pool, end)()
+    assert await visit(pool, ssh, "node2") == "node2"
+    assert (pool.statistics().made, pool.statistics().replaced) == (3, 0)
+
+
+async def test_closed_while_somebody_connects(cluster: Cluster, ssh: SSHOptions) -> None:
+    """What is made too late is closed, and nothing runs on it."""
+    cluster.fault("node1", Fault.SILENT)
+    async with ConnectionPool() as pool:
+        leasing = asyncio.create_task(pool.lease("node1", ssh, PATIENCE))
+        made = asyncio.Event()
+        connector = await _connector_of(pool)
+        connect = connector.connect
+
+        async def late(*arguments: Any) -> Any:
+            await made.wait()
+            return await connect(*arguments)
+
+        await until(lambda: cluster.statistics().open_connections == 1)
+        cluster.fault("node1", None)
+        connector.connect = late  # type: ignore[method-assign]
+        others = asyncio.create_task(pool.lease("node2", ssh, PATIENCE))
+        await until(lambda: pool.statistics().connecting == 2)
+    made.set()
+    with pytest.raises(ConnectionLostError) as caught:
+        await others
+    assert str(caught.value) == "node2: the connection pool was closed before the command ran"
+    leasing.cancel()
+    await asyncio.gather(leasing, return_exceptions=True)
+    await cluster.wait_idle()
+    assert pool.statistics().open == 0
+
+
+async def _connector_of(pool: ConnectionPool) -> Any:
+    await until(lambda: bool(pool._connectors))
+    return next(iter(pool._connectors.values()))
+
+
 async def test_different_options_do_not_share(
     cluster: Cluster, pool: ConnectionPool, ssh: SSHOptions
 ) -> None:
@@ -182,6 +228,29 @@ async def test_names_of_one_place_share(cluster: Cluster, pool: ConnectionPool, 
     )
     assert [await visit(pool, ssh, node) for node in ("node1", "other")] == ["node1", "node1"]
     assert counts(pool) == (1, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("setting", "kind"),
+    [
+        ("StrictHostKeyChecking yes\n  UserKnownHostsFile /dev/null", HostKeyError),
+        ("HostKeyAlias node1\n  IdentitiesOnly yes\n  IdentityFile /nonexistent", AuthenticationError),
+    ],
+)
+async def test_one_that_trusts_others_or_has_other_keys_does_not_share(
+    cluster: Cluster, pool: ConnectionPool, setting: str, kind: type[NodeError]
+) -> None:
+    """A connection that was not checked, or where one logged in as another, is for who wanted that."""
+    address, port = cluster.address("node1")
+    place = f"  HostName {address}\n  Port {port}\n"
+    text = cluster.ssh_config.read_text()
+    cluster.ssh_config.write_text(
+        f"Host lax\n{place}  StrictHostKeyChecking no\n  HostKeyAlias node1\nHost other\n{place}  {setting}\n{text}"
+    )
+    ssh = SSHOptions(config=cluster.ssh_config, retries=0)
+    assert await visit(pool, ssh, "lax") == "node1"
+    with pytest.raises(kind):
+        await visit(pool, ssh, "other")
 
 
 # -- sessions ------------------------------------------------------------------------------------------
@@ -213,6 +282,19 @@ async def test_cancelled_while_waiting_for_a_session(ssh: SSHOptions) -> None:
         await first.release()
         now = pool.statistics()
         assert (now.sessions, now.waiting, now.idle) == (0, 0, 1)
+
+
+async def test_cancelled_with_a_session(ssh: SSHOptions) -> None:
+    """Who was given a place and is cancelled in that moment leaves the connection to the next."""
+    async with ConnectionPool(max_sessions=1) as pool:
+        first = await pool.lease("node1", ssh, PATIENCE)
+        waiting = asyncio.create_task(pool.lease("node1", ssh, PATIENCE))
+        await until(lambda: pool.statistics().waiting == 1)
+        await first.release()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        now = pool.statistics()
+        assert (now.sessions, now.waiting, now.open, now.idle) == (0, 0, 1, 1)
 
 
 # -- connections that have broken ------------------------------------------------------------------------
@@ -303,6 +385,49 @@ async def test_too_slow_for_one_and_not_for_another(
     assert str(caught.value) == "node1: no login within 0.05 s; is it up and reachable?"
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
+
+
+async def test_who_has_more_time_tries_again(cluster: Cluster, pool: ConnectionPool, ssh: SSHOptions) -> None:
+    """That it was too slow for another says little."""
+    cluster.fault("node1", Fault.SILENT)
+    first = asyncio.create_task(pool.lease("node1", ssh, 0.2))
+    await until(lambda: cluster.statistics().open_connections == 1)
+    second = asyncio.create_task(visit(pool, ssh))
+    await turns(3)
+    cluster.fault("node1", None)
+    assert await second == "node1"
+    assert isinstance((await asyncio.gather(first, return_exceptions=True))[0], ConnectionFailedError)
+
+
+async def test_a_bastion_that_was_too_slow_for_another(cluster: Cluster, pool: ConnectionPool) -> None:
+    """It is tried again by who has more time, and is then no longer believed to be away."""
+    ssh = jumps(cluster, ("node2", "node1"))
+    cluster.fault("node1", Fault.SILENT)
+    for _ in range(2):
+        with pytest.raises(ConnectionFailedError, match=r"through node1: no login within 0\.1 s"):
+            await pool.lease("node2", ssh, 0.1)
+    assert cluster.statistics().connections == 1
+    cluster.fault("node1", None)
+    assert await visit(pool, ssh, "node2") == "node2"
+    assert not pool._failed
+
+
+async def test_waiting_for_the_turn_of_another_is_no_loss_of_time(cluster: Cluster, ssh: SSHOptions) -> None:
+    """Who waits for a connection that waits for its turn has all of its time then."""
+    cluster.fault("node1", Fault.SILENT)
+    async with ConnectionPool(handshakes=1) as pool:
+        slow = asyncio.create_task(pool.lease("node1", ssh, 1.0))
+        await until(lambda: cluster.statistics().open_connections == 1)
+        assert await asyncio.gather(*(_visit_soon(pool, ssh) for _ in range(3))) == ["node2"] * 3
+        assert isinstance((await asyncio.gather(slow, return_exceptions=True))[0], ConnectionFailedError)
+
+
+async def _visit_soon(pool: ConnectionPool, ssh: SSHOptions) -> str:
+    lease = await pool.lease("node2", ssh, 0.7)
+    try:
+        return await run(lease)
+    finally:
+        await lease.release()
 
 
 @pytest.mark.parametrize(("timeout", "seconds"), [(DefaultSeconds(60.0), "1"), (0.05, "0.05")])

@@ -339,6 +339,23 @@ async def test_who_can_share_a_connection(router: MakeRouter) -> None:
     assert len(set(places)) == 4
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "StrictHostKeyChecking no",
+        "StrictHostKeyChecking accept-new",
+        "UserKnownHostsFile /dev/null",
+        "BindAddress 127.0.0.1",
+        "AddressFamily inet6",
+    ],
+)
+async def test_who_cannot_share_a_connection(router: MakeRouter, setting: str) -> None:
+    """Who trusts others, or comes by another way."""
+    made = router(f"Host x y\n HostName web1\nHost y\n {setting}\n")
+    x, y = [await made.route(name) for name in ("x", "y")]
+    assert x.place != y.place
+
+
 async def test_a_route_is_found_once(router: MakeRouter) -> None:
     """It does not change while the router lives."""
     made = router()

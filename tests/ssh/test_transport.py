@@ -208,3 +208,22 @@ async def test_a_write_after_the_end_is_lost_quietly() -> None:
     server.close()
     await server.wait_closed()
     assert problems == []
+
+
+async def test_written_when_what_carries_it_is_closed() -> None:
+    """A channel of a bastion that is gone: nobody hears of it but by the end of the connection."""
+    problems: list[Any] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: problems.append(context))
+
+    class Closed(Inner):
+        def write(self, data: bytes | bytearray | memoryview) -> None:
+            raise BrokenPipeError("Channel not open for sending")
+
+    inner = Closed()
+    transport = CorkedTransport(inner, loop, Turns())
+    transport.write(b"x")
+    await turns(2)
+    transport.write(b"y")
+    transport.close()
+    assert (problems, inner.done) == ([], ["close"])
