@@ -7,7 +7,7 @@ import inspect
 import threading
 from collections.abc import Hashable
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import anyio
@@ -147,6 +147,8 @@ class Answers:
                     task.cancel()
 
     async def _ask(self, prompt: Prompt, question: Question) -> _Secret:
+        if question.kind == "challenge":  # a server may ask as if it were us
+            question = replace(question, text=f"({question.user}@{question.node}) {question.text}")
         async with self._one_at_a_time:
             try:
                 answer: Any = prompt(question) if _is_async(prompt) else await _in_thread(prompt, question)

@@ -32,6 +32,9 @@ __all__ = ("Connector",)
 
 #: The algorithms by which a kind of key signs, where its name is not the only one.
 _SIGNED_BY = {b"ssh-rsa": (b"rsa-sha2-512", b"rsa-sha2-256", b"ssh-rsa")}
+#: Seconds after which a channel is closed that opened too late. Not at once: asyncssh's server then loses
+#: its connection to the next host.
+_LATE = 0.5
 
 
 class Connector:
@@ -180,7 +183,8 @@ async def _open_through(via: Connection, connection: Connection, route: Route) -
     try:
         await asyncio.shield(opening)
     except asyncio.CancelledError:
-        opening.add_done_callback(lambda _: connection.abort())
+        loop = asyncio.get_running_loop()
+        opening.add_done_callback(lambda _: loop.call_later(_LATE, connection.abort))
         raise
 
 

@@ -19,6 +19,8 @@ __all__ = ("MARK", "Request", "Variables", "checked", "for_any_shell", "with_var
 MARK = "LC_ASYNCTASK"
 #: How many variables are sent by requests; OpenSSH takes 128 in a session and drops the others.
 _MOST_REQUESTS = 100
+#: Characters of a value in a request: OpenSSH cuts the connection at a packet of 256 KiB.
+_MOST_VALUE = 32768
 
 #: Bytes of a script in one word. csh takes words of 1024 characters, of which a byte may need four.
 _PIECE = 200
@@ -104,14 +106,15 @@ class Variables:
         refused: dict[str, str] = {}
         for number, (name, value) in enumerate(self._needed.items()):
             accepted = known.get(name)
-            if accepted is False or number >= _MOST_REQUESTS:
+            if accepted is False or number >= _MOST_REQUESTS or len(value) > _MOST_VALUE:
                 refused[name] = value
             elif accepted:
                 _tell(channel, name, value)
             else:
                 asked[name] = request(b"env", *_fields(name, value))
         for name, value in self._wished.items():
-            _tell(channel, name, value)
+            if len(value) <= _MOST_VALUE:
+                _tell(channel, name, value)
         answers = await asyncio.gather(*asked.values())
         for name, accepted in zip(asked, answers, strict=True):
             if not accepted:

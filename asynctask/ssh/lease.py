@@ -112,11 +112,6 @@ class Lease:
                 elif held.with_place > 1 and _is_not_opened(exc):
                     await self._wait_for_a_session(held)
                     continue
-                elif may_be_broken and _is_not_opened(exc):
-                    self._replaced = True  # what ran on it before has its session still
-                    held.discarded = True
-                    await self._again()
-                    continue
                 else:
                     reason = f"the server did not run the command: {visible(str(exc))}"
                     raise SpawnError(self.node, reason) from exc
@@ -126,9 +121,6 @@ class Lease:
     async def _replace(self) -> None:
         if self._held is not None:
             self._held.discard()
-        await self._again()
-
-    async def _again(self) -> None:
         await self.release()
         self._pool.replaced += 1
         await self.begin()

@@ -79,16 +79,7 @@ class SSHOptions:
         if self.host_keys is not None and self.host_keys not in get_args(HostKeys):
             choices = ", ".join(map(repr, get_args(HostKeys)))
             raise SSHConfigError(f"host_keys={self.host_keys!r}: one of {choices}")
-        for name in ("user", "password", "passphrase", "jump"):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, str):
-                raise SSHConfigError(f"{name}: a text, not {type(value).__name__}")
-        if self.user == "":
-            raise SSHConfigError("user='': a name, or None for the configured one")
-        if self.prompt is not None and not callable(self.prompt):
-            raise SSHConfigError("prompt: a function of the question that returns the answer is needed")
-        if self.jump is not None:
-            parse_jumps(self.jump)
+        self._check_login()
         if self.port is not None and not (_is_number(self.port, int) and 0 < self.port < 65536):
             raise SSHConfigError(f"port={self.port!r}: a number from 1 to 65535")
         if self.keepalive is not None and not (
@@ -103,6 +94,18 @@ class SSHOptions:
                 paths = [paths]
             if paths is not None:
                 object.__setattr__(self, name, tuple(_expanded(path) for path in paths))
+
+    def _check_login(self) -> None:
+        for name in ("user", "password", "passphrase", "jump"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                raise SSHConfigError(f"{name}: a text, not {type(value).__name__}")
+        if self.user == "":
+            raise SSHConfigError("user='': a name, or None for the configured one")
+        if self.prompt is not None and not callable(self.prompt):
+            raise SSHConfigError("prompt: a function of the question that returns the answer is needed")
+        if self.jump is not None:
+            parse_jumps(self.jump)
 
     def config_files(self) -> list[Path]:
         """The configuration files to read, most important first.

@@ -40,6 +40,9 @@ _MODES = {asyncssh.PTY_ECHO: 0, asyncssh.PTY_OPOST: 0, asyncssh.PTY_ONLCR: 0}
 _WITH_TERMINAL: dict[str, Any] = {"request_pty": "force", "term_type": "dumb", "term_modes": _MODES}
 _WITHOUT_TERMINAL: dict[str, Any] = {"request_pty": False}
 
+#: Bytes that a command may have.
+_MOST_COMMAND = 255 * 1024
+
 Receive = Callable[[str, bytes], None]
 
 
@@ -288,8 +291,13 @@ class _Opening:
         if terminal is not None and not await terminal:
             self._channel.close()
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_REQUEST_PTY_FAILED, "PTY request failed")
+        try:
+            raw = _raw(with_variables(self._command, refused))
+        except asyncssh.ChannelOpenError:
+            self._channel.close()
+            raise
         loop.call_soon(self._requested)
-        return await self._send(b"exec", String(_raw(with_variables(self._command, refused))))
+        return await self._send(b"exec", String(raw))
 
 
 async def start(
@@ -345,7 +353,17 @@ async def start(
 
 
 def _raw(command: str) -> bytes:
-    return command.encode(errors="surrogateescape")  # asyncssh sends bytes as they are
+    """A command as asyncssh sends it.
+
+    OpenSSH cuts the connection, and all that runs on it, at a packet of more than 256 KiB.
+    """
+    data = command.encode(errors="surrogateescape")
+    if len(data) > _MOST_COMMAND:
+        raise asyncssh.ChannelOpenError(
+            asyncssh.OPEN_REQUEST_SESSION_FAILED,
+            f"it is {len(data)} bytes long, and {_MOST_COMMAND} are the most that SSH takes",
+        )
+    return data
 
 
 def signal_number(name: str) -> int:

@@ -58,7 +58,7 @@ class SSHWorker(Worker):
         if "\0" in command:
             raise UsageError("a command cannot hold a NUL character")
         if ssh is not None and not isinstance(ssh, SSHOptions):
-            raise UsageError(f"ssh={ssh!r}: how to connect is an asynctask.SSHOptions")
+            raise UsageError(f"ssh: how to connect is an asynctask.SSHOptions, not {type(ssh).__name__}")
         if sudo is not None and not isinstance(sudo, Sudo | bool):
             raise UsageError(f"sudo: True or an asynctask.Sudo, not {type(sudo).__name__}")
         if not isinstance(pty, bool):

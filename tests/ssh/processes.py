@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ("alive", "with_argument")
+__all__ = ("alive", "with_argument", "with_text")
 
 _PROC = Path("/proc")
 
@@ -25,5 +25,16 @@ def with_argument(argument: str) -> list[int]:
     for entry in _PROC.glob("[0-9]*/cmdline"):
         with suppress(OSError):
             if wanted in entry.read_bytes().split(b"\0"):
+                found.append(int(entry.parent.name))
+    return found
+
+
+def with_text(text: str) -> list[int]:
+    """The processes that have this anywhere in their arguments."""
+    wanted = text.encode()
+    found = []
+    for entry in _PROC.glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if wanted in entry.read_bytes():
                 found.append(int(entry.parent.name))
     return found

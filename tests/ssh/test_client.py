@@ -231,7 +231,7 @@ async def test_a_second_factor() -> None:
     assert await _logs_in(server, _client(person))
     assert [(each.kind, each.text, each.echo) for each in person.asked] == [
         ("password", "Password for tester: ", False),
-        ("challenge", "\\x1b[31mVerification code\\x07:", True),
+        ("challenge", "(tester@n1) \\x1b[31mVerification code\\x07:", True),
     ]
 
 

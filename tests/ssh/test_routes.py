@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -354,6 +355,13 @@ async def test_who_cannot_share_a_connection(router: MakeRouter, setting: str) -
     made = router(f"Host x y\n HostName web1\nHost y\n {setting}\n")
     x, y = [await made.route(name) for name in ("x", "y")]
     assert x.place != y.place
+
+
+async def test_who_logs_in_by_other_keys_cannot_share(router: MakeRouter) -> None:
+    """A key may stand for another person, or for another command."""
+    route = await router().route("a")
+    key = asyncssh.load_keypairs([asyncssh.generate_private_key("ssh-ed25519")])
+    assert replace(route, keys=key).place != route.place
 
 
 async def test_a_route_is_found_once(router: MakeRouter) -> None:

@@ -539,3 +539,22 @@ async def test_values_are_safe_whatever_the_login_shell_is(site: Site) -> None:
     node = site.nodes[0]
     result = await site.run("printf '%%s|' \"$0\" %{value}", args={node: {"value": value}})
     check(result, Outcome.OK, rc=0, out=f"sh|{value}|".encode())
+
+
+async def test_a_command_that_is_too_long(site: Site) -> None:
+    """It is not sent: the server would cut the connection, with all that runs on it."""
+    async with asynctask.Task(ssh=site.options) as task, asyncio.timeout(20):
+        node = site.nodes[0]
+        fine = task.shell("sleep 0.3; echo fine", nodes=node)
+        long = task.shell(f": {'x' * 300_000}", nodes=node)
+        env = task.shell("echo ${#LC_X}", nodes=node, env={"LC_X": "x" * 100_000})
+        too_much = task.shell("true", nodes=node, env={"LC_X": "x" * 300_000})
+        await task.run()
+    check(fine.results()[0], Outcome.OK, rc=0, out=b"fine\n")
+    check(env.results()[0], Outcome.OK, rc=0, out=b"100000\n")
+    error = (
+        f"{node}: the server did not run the command: it is 300002 bytes long, and 261120 are the most"
+        " that SSH takes"
+    )
+    check(long.results()[0], Outcome.SPAWN_FAILED, error=error)
+    assert too_much.results()[0].outcome is Outcome.SPAWN_FAILED

@@ -15,7 +15,7 @@ import asynctask
 from asynctask import NodeResult, Outcome, Result, SSHOptions
 from asynctask.workers.ssh import SSHWorker
 from asynctask.workers.sudo import Sudo
-from tests.ssh.processes import alive, with_argument
+from tests.ssh.processes import alive, with_argument, with_text
 from tests.sshd import OpenSSHServer
 from tests.support import Recorder
 from tests.workers.sites import PATIENCE, Site, check
@@ -108,10 +108,11 @@ async def test_environment(at: Site) -> None:
 async def test_a_wrong_password(at: Site, pty: bool) -> None:
     """It is told as what it is, after one attempt."""
     begun = time.monotonic()
-    result = await _run(at, "echo never", sudo=Sudo(password="wrong one"), pty=pty)
+    never = f"echo never{time.monotonic_ns()}"
+    result = await _run(at, never, sudo=Sudo(password="wrong one"), pty=pty)
     check(result, Outcome.AUTH_FAILED, error=f"{at.node}: sudo: password refused; it was tried once")
     assert time.monotonic() - begun < 15
-    assert with_argument("/bin/sh") == []
+    assert with_text(never) == []
 
 
 async def test_a_wrong_password_and_one_attempt(at: Site, login: SudoUser) -> None:
