@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import asyncssh
 
@@ -36,16 +36,22 @@ _SHA1_SIZE = 20
 class _Line:
     """A line with a key. The key is read when somebody asks for it."""
 
-    __slots__ = ("file", "key_text", "marker", "number")
+    __slots__ = ("_key", "file", "key_text", "marker", "number")
 
     def __init__(self, marker: int, key_text: tuple[bytes, bytes], file: Path, number: int) -> None:
         self.marker = marker
         self.key_text = key_text
         self.file = file
         self.number = number
+        self._key: asyncssh.SSHKey | Literal[False] | None = False  # until it is read
 
     def key(self) -> asyncssh.SSHKey | None:
         """The key, if it is one that asyncssh can use."""
+        if self._key is False:
+            self._key = self._read()
+        return self._key
+
+    def _read(self) -> asyncssh.SSHKey | None:
         kind, text = self.key_text
         try:
             key = asyncssh.import_public_key(kind + b" " + text)
