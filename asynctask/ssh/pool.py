@@ -12,6 +12,7 @@ from typing import Self
 import anyio
 
 from asynctask.errors import (
+    ConnectionDroppedError,
     ConnectionFailedError,
     ConnectionLostError,
     NodeError,
@@ -38,7 +39,8 @@ MAX_IDLE = 1024
 #: Sessions on one connection: one less than OpenSSH allows (``MaxSessions 10``), for ending a command takes
 #: one, too.
 MAX_SESSIONS = 9
-#: Seconds for which it is believed that a bastion cannot be reached: else each node behind it tries.
+#: Seconds for which it is believed that a bastion cannot be reached: else each node behind it tries. A
+#: connection that it dropped is believed for a tenth of that.
 _BELIEVED = 10.0
 #: How many connections are closed before others have their turn on the loop.
 _BATCH = 32
@@ -327,7 +329,7 @@ class ConnectionPool:
         try:
             if (
                 failed is not None
-                and monotonic() - failed[0] < _BELIEVED
+                and monotonic() - failed[0] < _believed(failed[1])
                 and not _has_longer(way, *failed[1:])
             ):
                 raise failed[1].with_traceback(None)  # else it grows with each node
@@ -416,6 +418,11 @@ class ConnectionPool:
 
 def _closed(way: Way) -> NodeError:
     return ConnectionLostError(way.route.node, "the connection pool was closed before the command ran")
+
+
+def _believed(error: NodeError) -> float:
+    """For how many seconds a bastion's failure stands for all who want to go through it."""
+    return _BELIEVED / 10 if isinstance(error, ConnectionDroppedError) else _BELIEVED
 
 
 def _has_longer(way: Way, error: NodeError, given: float) -> bool:
