@@ -45,6 +45,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "blocks_loop(reason): the test has to block the event loop; the detector is off"
     )
+    config.addinivalue_line(
+        "markers", "one_loop(reason): what it tests is no matter of the loop; it runs on the stock one alone"
+    )
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -72,12 +75,16 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On another loop than the stock one, leave out what has no loop: it would be the same again."""
+    """On another loop than the stock one, leave out what has no loop, or says that it does not matter."""
     if config.getoption("--loop") == "asyncio":
         return
-    plain = [item for item in items if item.get_closest_marker("asyncio") is None]
-    items[:] = [item for item in items if item.get_closest_marker("asyncio") is not None]
-    config.hook.pytest_deselected(items=plain)
+    again = [item for item in items if _depends_on_the_loop(item)]
+    config.hook.pytest_deselected(items=[item for item in items if not _depends_on_the_loop(item)])
+    items[:] = again
+
+
+def _depends_on_the_loop(item: pytest.Item) -> bool:
+    return item.get_closest_marker("asyncio") is not None and item.get_closest_marker("one_loop") is None
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -116,18 +116,21 @@ def test_each_leak_and_each_block_fails_its_test(inner: pytest.Pytester, pytestc
     )
 
 
-@pytest.mark.parametrize(("loop", "passed", "left_out"), [("asyncio", 3, 0), ("uvloop", 1, 2)])
+@pytest.mark.parametrize(("loop", "passed", "left_out"), [("asyncio", 4, 0), ("uvloop", 1, 3)])
 def test_what_has_no_loop_runs_once(inner: pytest.Pytester, loop: str, passed: int, left_out: int) -> None:
     """With the stock loop; on another one it would be the same again."""
     inner.makepyfile(
         """
-        import asyncio
+        import asyncio, pytest
 
         def test_plain(): pass
 
         def test_own_loop(): asyncio.run(asyncio.sleep(0))
 
         async def test_loop(): pass
+
+        @pytest.mark.one_loop("it takes long")
+        async def test_long(): pass
         """
     )
     result = inner.runpytest_subprocess("-p", "tests.harness.plugin", f"--loop={loop}")

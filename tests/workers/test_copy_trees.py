@@ -8,12 +8,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import asynctask
 from asynctask.workers.copy import CopyWorker
 from tests.workers.sites import PATIENCE, Site
+
+pytestmark = pytest.mark.one_loop("a tree is a tree")
 
 # A node's listing with control characters in it is refused; anything else a name may have.
 NAMES = st.one_of(

@@ -23,6 +23,8 @@ from tests.sshd import OpenSSHServer
 from tests.support import Recorder, refused
 from tests.workers.sites import Site, check
 
+pytestmark = pytest.mark.one_loop("the system's ssh does the work")
+
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:

@@ -16,6 +16,8 @@ from asynctask.workers.openssh_copy import OpenSSHCopyWorker
 from tests.support import Recorder, refused
 from tests.workers.sites import PATIENCE, Site
 
+pytestmark = pytest.mark.one_loop("the system's ssh does the work")
+
 ODD_NAMES = ("-rf", "with space", "$(touch x)", "ümlaut", "'quoted'")
 
 

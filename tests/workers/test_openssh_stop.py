@@ -18,6 +18,8 @@ from tests.support import Recorder, children
 from tests.testing.clients import until
 from tests.workers.sites import PATIENCE, Site, check
 
+pytestmark = pytest.mark.one_loop("the system's ssh does the work")
+
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:

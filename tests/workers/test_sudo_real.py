@@ -21,9 +21,12 @@ from tests.support import Recorder
 from tests.workers.sites import PATIENCE, Site, check
 from tests.workers.sudoers import PASSWORD, SudoUser, can_make_users
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("CI") != "true" and not can_make_users(), reason="needs root and sudo to make a user"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        os.environ.get("CI") != "true" and not can_make_users(), reason="needs root and sudo to make a user"
+    ),
+    pytest.mark.one_loop("sudo does the work"),
+]
 
 
 @pytest.fixture(scope="module")
