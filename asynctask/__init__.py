@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from asynctask.errors import ConnectionFailedError as ConnectionFailedError
     from asynctask.errors import ConnectionLostError as ConnectionLostError
     from asynctask.errors import ConnectionRefusedByNodeError as ConnectionRefusedByNodeError
+    from asynctask.errors import EmitterClosedError as EmitterClosedError
+    from asynctask.errors import EmitterFullError as EmitterFullError
     from asynctask.errors import EmptyTargetsError as EmptyTargetsError
     from asynctask.errors import GroupError as GroupError
     from asynctask.errors import HandlerErrors as HandlerErrors
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from asynctask.errors import NodeError as NodeError
     from asynctask.errors import NodeSetError as NodeSetError
     from asynctask.errors import PlaceholderError as PlaceholderError
+    from asynctask.errors import PollerError as PollerError
     from asynctask.errors import PortClosedError as PortClosedError
     from asynctask.errors import PortFullError as PortFullError
     from asynctask.errors import RunFailed as RunFailed
@@ -101,6 +104,8 @@ _HOMES = {
         "ConnectionFailedError",
         "ConnectionLostError",
         "ConnectionRefusedByNodeError",
+        "EmitterClosedError",
+        "EmitterFullError",
         "EmptyTargetsError",
         "GroupError",
         "HandlerErrors",
@@ -109,6 +114,7 @@ _HOMES = {
         "NodeError",
         "NodeSetError",
         "PlaceholderError",
+        "PollerError",
         "PortClosedError",
         "PortFullError",
         "RunFailed",

@@ -4,6 +4,7 @@ One root, :class:`AsyncTaskError`. Below it the siblings differ by whose fault i
 
 * :class:`UsageError`: the caller's. Raised at the call, before anything runs.
 * :class:`TaskStateError`: the caller's too: right call, wrong moment.
+* :class:`PollerError`: what is watched cannot be seen. A poller tries again when that can help.
 * :class:`NodeError`: one node's. It is data (``NodeResult.error``) and is raised only
   when the caller asks, through :class:`RunFailed`.
 * :class:`TaskTimeoutError` and :class:`HandlerErrors`: how a whole run ended. Both carry
@@ -25,6 +26,8 @@ __all__ = (
     "ConnectionFailedError",
     "ConnectionLostError",
     "ConnectionRefusedByNodeError",
+    "EmitterClosedError",
+    "EmitterFullError",
     "EmptyTargetsError",
     "GroupError",
     "HandlerErrors",
@@ -33,6 +36,7 @@ __all__ = (
     "NodeError",
     "NodeSetError",
     "PlaceholderError",
+    "PollerError",
     "PortClosedError",
     "PortFullError",
     "RunFailed",
@@ -85,6 +89,39 @@ class PortClosedError(AsyncTaskError):
 
 class PortFullError(AsyncTaskError):
     """There is no room in the port now; ``await msg_send()`` would wait for it. Nothing was sent."""
+
+
+class EmitterClosedError(AsyncTaskError):
+    """The emitter is closed. Nothing was published, nobody subscribed."""
+
+
+class EmitterFullError(AsyncTaskError):
+    """There is no room for the event now, and its owner chose that this is an error. Nothing was published."""
+
+
+# -- of what is watched ---------------------------------------------------------------------
+
+
+class PollerError(AsyncTaskError):
+    """A poller cannot see what it watches. Nothing is taken for deleted, and nothing is lost by it.
+
+    Args:
+        url: what is watched, without credentials.
+        reason: what was tried and what came of it.
+        hint: what to do next; empty when there is nothing useful to say.
+        temporary: whether trying again can help.
+    """
+
+    def __init__(self, url: str, reason: str, hint: str = "", *, temporary: bool = True) -> None:
+        super().__init__(url, reason, hint)
+        self.url = url
+        self.reason = reason
+        self.hint = hint
+        self.temporary = temporary
+
+    def __str__(self) -> str:
+        text = f"{self.url}: {self.reason}"
+        return f"{text}; {self.hint}" if self.hint else text
 
 
 # -- one node's -----------------------------------------------------------------------------

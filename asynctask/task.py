@@ -346,11 +346,7 @@ async def run(
 
     Cancelling stops all nodes, waits until they are gone, and raises again.
     """
-    check_seconds("deadline", deadline)
-    async with Task(pool=pool) as task:
-        task._once = True
-        task.shell(command, **settings)
-        return await task.run(deadline)
+    return await _run_once(lambda task: task.shell(command, **settings), deadline, pool)
 
 
 async def copy(
@@ -383,11 +379,7 @@ async def copy(
 
     Cancelling stops all copies, waits until they are gone, and raises again.
     """
-    check_seconds("deadline", deadline)
-    async with Task(pool=pool) as task:
-        task._once = True
-        task.copy(source, dest, nodes, **settings)
-        return await task.run(deadline)
+    return await _run_once(lambda task: task.copy(source, dest, nodes, **settings), deadline, pool)
 
 
 async def rcopy(
@@ -400,8 +392,14 @@ async def rcopy(
     **settings: Unpack[CopySettings],
 ) -> Result:
     """Copy a file or directory from nodes into a directory; see :meth:`Task.rcopy`, and :func:`copy`."""
+    return await _run_once(lambda task: task.rcopy(source, dest, nodes, **settings), deadline, pool)
+
+
+async def _run_once(
+    schedule: Callable[[Task], object], deadline: float | None, pool: ConnectionPool | None
+) -> Result:
     check_seconds("deadline", deadline)
     async with Task(pool=pool) as task:
         task._once = True
-        task.rcopy(source, dest, nodes, **settings)
+        schedule(task)
         return await task.run(deadline)

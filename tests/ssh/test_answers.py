@@ -291,14 +291,15 @@ async def test_a_clock_stands_still_while_a_person_thinks() -> None:
     """What is left of a timeout is left when the answer is there; a given one takes no time."""
     person = Person(SECRET)
     answers = _answers(person)
-    patience = Patience(0.05)
+    patience = Patience(0.5)
     with patience.running():
         asking = asyncio.create_task(answers.answer(_question(), patience=patience))
         await asyncio.wait_for(person.is_asked.wait(), PATIENCE)
-        assert await asyncio.wait([asking], timeout=0.1) == (set(), {asking})
+        assert await asyncio.wait([asking], timeout=0.6) == (set(), {asking})
         person.may_answer.set()
         assert await asyncio.wait_for(asking, PATIENCE) == SECRET
-    assert 0 < patience.left < 0.05
+    # The clock of a loop may stand still for a step: uvloop's counts milliseconds.
+    assert 0 < patience.left <= 0.5
 
 
 async def test_no_answer_is_shown() -> None:

@@ -138,3 +138,29 @@ async def test_sessions_that_fail_make_room(fault: Fault) -> None:
                 assert exc.reason == "Session request failed"
             await asyncio.sleep(0)
     assert cluster.statistics().refused_sessions == 0
+
+
+async def test_a_jump_that_is_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client of the bastion has gone while it connected to the next node: that connection is closed."""
+    reached, go_on = asyncio.Event(), asyncio.Event()
+    forward = asyncssh.SSHServerConnection.forward_connection
+
+    async def slow(self: asyncssh.SSHServerConnection, host: str, port: int) -> Any:
+        forwarder = await forward(self, host, port)
+        reached.set()
+        await go_on.wait()
+        return forwarder
+
+    monkeypatch.setattr(asyncssh.SSHServerConnection, "forward_connection", slow)
+    async with Cluster(2) as cluster:
+        async with connect(cluster) as connection:
+            opening = asyncio.create_task(
+                connection.create_connection(asyncssh.SSHTCPSession, *cluster.address("node2"))
+            )
+            await reached.wait()
+            connection.abort()
+            await until(lambda: cluster.statistics().open_connections == 1)
+            go_on.set()
+            with pytest.raises(asyncssh.ChannelOpenError):
+                await opening
+        await cluster.wait_idle()
