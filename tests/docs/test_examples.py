@@ -25,6 +25,7 @@ EXAMPLES = [example for blocks in BLOCKS.values() for example in examples(blocks
 NOT_RUN = {"README.md": 2}
 
 
+@pytest.mark.one_loop("what a page says is so on the loop that its reader has")
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example.where for example in EXAMPLES])
 async def test_an_example_does_what_the_page_says(
     example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -39,7 +40,7 @@ def _check_needs(example: Example) -> None:
     for block in example.blocks:
         program = block.marks.get("needs")
         if program and shutil.which(program) is None:
-            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{program} is not installed")
+            unable(f"{program} is not installed")
 
 
 def test_the_blocks_that_are_not_run_are_known() -> None:

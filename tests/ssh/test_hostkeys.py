@@ -363,6 +363,7 @@ def _host(known_hosts: Path, port: int, user: str, key: Path, more: str = "") ->
 
 
 @needs_ssh
+@pytest.mark.one_loop("a comparison of two readers of a file")
 @pytest.mark.parametrize(
     ("lines", "more", "expected"),
     [

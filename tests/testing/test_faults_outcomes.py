@@ -218,6 +218,7 @@ async def test_all_nodes_drop_half(cluster: Cluster) -> None:
     assert (now.connections, now.dropped, now.logins) == (6, 3, 3)
 
 
+@pytest.mark.one_loop("what a fault leaves behind in the cluster is no matter of the loop")
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
 async def test_is_well_again(cluster: Cluster, fault: Fault) -> None:
     """A fault that was taken back leaves no trace in the next run."""
