@@ -69,6 +69,8 @@ class DefaultSeconds(float):
 class Patience:
     """Seconds that something in several steps may take, not counting what others keep it waiting for.
 
+    The steps come one after the other: they do not nest, nor run at the same time.
+
     Args:
         seconds: 0 or more; ``None``: without limit.
     """

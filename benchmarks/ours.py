@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.runner import Pause, Prepared, Warm, load_ours, on_loop, require
+from benchmarks.runner import Pause, Prepared, load_ours, on_loop, require, second_time
 
 
 def gather(
@@ -53,14 +53,7 @@ def again(loop: str, command: str, nodes: Any, fanout: int, ssh_config: str) -> 
                 result = await task.run()
                 await pause([result[node].stdout for node in nodes])
 
-    def check(outputs: list[bytes]) -> dict[str, float]:
-        warm.close()
-        require(len([output for output in outputs if output.strip()]) == len(nodes), "output lost")
-        return {"nodes": len(outputs)}
-
-    warm = Warm(loop, main)
-    require(all(warm()), "the first command did not work")
-    return warm, check
+    return second_time(loop, main, len(nodes))
 
 
 def handle(loop: str, style: str, command: str, nodes: str, fanout: int, count: int, lines: int) -> Prepared:

@@ -9,13 +9,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks import sshd
 from benchmarks.measure import Sample, expect_lines, run_command, run_library
+from benchmarks.over_ssh import CURVE25519, Place, login_of, serve
 from benchmarks.rows import Budget, Contender, Figure, Row, no_module, no_program, program
-from benchmarks.runner import Prepared, on_loop, require
+from benchmarks.runner import Prepared, all_printed, on_loop, require
 
 FANOUT = 64
-CURVE25519 = "-o KexAlgorithms=curve25519-sha256"
 
 WHY_NOT_LESS = (
     "The floor is asyncssh: key exchange and packets, without asynctask, are in the lines `bare asyncssh`."
@@ -23,20 +22,13 @@ WHY_NOT_LESS = (
 )
 
 
-def bare_asyncssh(
-    loop: str, addresses: list[str], port: int, user: str, key: str, known_hosts: str
-) -> Prepared:
+def bare_asyncssh(loop: str, addresses: list[str], **login: Any) -> Prepared:
     """Use asyncssh itself: one connect and one run a node behind a semaphore, files parsed once."""
     asyncssh: Any = import_module("asyncssh")
 
     async def main() -> list[str]:
         turns = asyncio.Semaphore(FANOUT)
-        how = {
-            "port": port,
-            "username": user,
-            "client_keys": [asyncssh.read_private_key(key)],
-            "known_hosts": asyncssh.read_known_hosts(known_hosts),
-        }
+        how = login_of(asyncssh, **login)
 
         async def one(address: str) -> str:
             async with turns, asyncssh.connect(address, **how) as connection:
@@ -45,11 +37,7 @@ def bare_asyncssh(
 
         return await asyncio.gather(*(one(address) for address in addresses))
 
-    def check(outputs: list[str]) -> dict[str, float]:
-        require(len([output for output in outputs if output.strip()]) == len(addresses), "output lost")
-        return {"nodes": len(outputs)}
-
-    return on_loop(loop, main), check
+    return on_loop(loop, main), all_printed(len(addresses))
 
 
 def parallel_ssh(addresses: list[str], port: int, user: str, key: str) -> Prepared:
@@ -80,18 +68,12 @@ def parallel_ssh(addresses: list[str], port: int, user: str, key: str) -> Prepar
 @contextmanager
 def open_row(scratch: Path, quick: bool) -> Iterator[Row]:
     """Start the server for the time of the row."""
-    count = 30 if quick else 300
-    addresses = [f"127.1.{number // 250}.{number % 250 + 1}" for number in range(count)]
-    no_server = sshd.missing()
-    if no_server:
-        yield _row(addresses, None, no_server)
-        return
-    with sshd.serve(scratch, addresses) as server:
-        yield _row(addresses, server, "")
+    with serve(scratch, 30 if quick else 300) as place:
+        yield _row(place)
 
 
-def _row(addresses: list[str], server: sshd.Server | None, no_server: str) -> Row:
-    count = len(addresses)
+def _row(place: Place) -> Row:
+    count = len(place.addresses)
     speed = Figure("nodes/s", lambda sample: count / sample.wall, ".1f")
     cpu = Figure("ms client CPU a node", lambda sample: sample.cpu / count * 1000, ".2f", higher=False)
     budgets = []
@@ -106,33 +88,21 @@ def _row(addresses: list[str], server: sshd.Server | None, no_server: str) -> Ro
     return Row(
         key="P2",
         title=f"cold `hostname` on {count} addresses of one sshd, fanout {FANOUT}",
-        contenders=_contenders(addresses, server, no_server),
+        contenders=_contenders(place),
         figures=[speed, cpu],
         budgets=budgets,
         notes=[
             "Client CPU is that of the program and of the processes it starts; the server shares the cores.",
             "Every client uses the same key; all check the host key but parallel-ssh, which cannot.",
             WHY_NOT_LESS,
-            f"Account on the server: {whose(server)}",
+            f"Account on the server: {place.whose()}",
         ],
-        settle=server.settle if server else lambda: None,
+        settle=place.settle,
     )
 
 
-def whose(server: sshd.Server | None) -> str:
-    """Say which account the commands run as."""
-    if server is None:
-        return "none, there is no server."
-    if server.user == sshd.ACCOUNT:
-        return "one made for the run, with /bin/sh."
-    return "the user who ran this; their login shell and its start-up files count in every figure."
-
-
-def _contenders(addresses: list[str], server: sshd.Server | None, no_server: str) -> list[Contender]:
-    where = {"port": server.port, "user": server.user, "key": str(server.key)} if server else {}
-    config = str(server.config) if server else ""
-    user = server.user if server else ""
-    known_hosts = str(server.known_hosts) if server else ""
+def _contenders(place: Place) -> list[Contender]:
+    addresses, config = place.addresses, place.config
 
     def ours(loop: str) -> Contender:
         params = {
@@ -142,40 +112,20 @@ def _contenders(addresses: list[str], server: sshd.Server | None, no_server: str
             "count": len(addresses),
             "lines": 1,
         }
-        return Contender(
-            f"asynctask, {loop}",
-            lambda: run_library("ours", "gather", loop=loop, ssh_config=config, **params),
-            no_server or no_module("asynctask", *(["uvloop"] if loop == "uvloop" else [])),
-            ours=True,
-        )
+        return place.ours(loop, lambda: run_library("ours", "gather", loop=loop, ssh_config=config, **params))
 
     def bare(loop: str) -> Contender:
-        return Contender(
-            f"bare asyncssh, {loop}",
-            lambda: run_library(
-                "p2_ssh", "bare_asyncssh", loop=loop, addresses=addresses, known_hosts=known_hosts, **where
-            ),
-            no_server or no_module("asyncssh", *(["uvloop"] if loop == "uvloop" else [])),
-        )
+        params = {"addresses": addresses, "known_hosts": place.known_hosts, **place.login}
+        return place.bare(loop, lambda: run_library("p2_ssh", "bare_asyncssh", loop=loop, **params))
 
     def clush(name: str, *options: str) -> Contender:
-        argv = [
-            program("clush"),
-            "-n",
-            "-f",
-            str(FANOUT),
-            "-l",
-            user,
-            "-o",
-            " ".join(["-F", config, *options]),
-        ]
-        argv += ["-w", ",".join(addresses), "hostname"]
-        return Contender(name, lambda: _command(argv, addresses), no_server or no_program("clush"))
+        argv = place.clush(FANOUT, "hostname", *options)
+        return Contender(name, lambda: _command(argv, addresses), place.missing or no_program("clush"))
 
     pssh = Contender(
         "parallel-ssh",
-        lambda: run_library("p2_ssh", "parallel_ssh", addresses=addresses, **where),
-        no_server or no_module("pssh"),
+        lambda: run_library("p2_ssh", "parallel_ssh", addresses=addresses, **place.login),
+        place.missing or no_module("pssh"),
     )
     pdsh = Contender(
         "pdsh",
@@ -185,7 +135,7 @@ def _contenders(addresses: list[str], server: sshd.Server | None, no_server: str
                 "-R",
                 "ssh",
                 "-l",
-                user,
+                place.user,
                 "-f",
                 str(FANOUT),
                 "-w",
@@ -195,7 +145,7 @@ def _contenders(addresses: list[str], server: sshd.Server | None, no_server: str
             addresses,
             {"PDSH_SSH_ARGS_APPEND": f"-F {config}"},
         ),
-        no_server or no_program("pdsh"),
+        place.missing or no_program("pdsh"),
     )
     return [
         ours("uvloop"),

@@ -6,36 +6,28 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks import sshd
 from benchmarks.measure import BenchmarkError, Sample, expect_lines, run_command, run_library
-from benchmarks.p2_ssh import whose
-from benchmarks.rows import Budget, Contender, Figure, Row, no_module, no_program, program
-from benchmarks.runner import Pause, Prepared, Warm, require
+from benchmarks.over_ssh import Place, login_of, serve
+from benchmarks.rows import Budget, Contender, Figure, Row, no_program
+from benchmarks.runner import Pause, Prepared, second_time
 
 FANOUT = 64
 _PATIENCE = 10.0  # seconds for the masters to end
 
 
-def bare_asyncssh(
-    loop: str, addresses: list[str], port: int, user: str, key: str, known_hosts: str
-) -> Prepared:
+def bare_asyncssh(loop: str, addresses: list[str], **login: Any) -> Prepared:
     """Use asyncssh itself: connections made before, one run a node behind a semaphore."""
     asyncssh: Any = import_module("asyncssh")
 
     async def main(pause: Pause) -> None:
         turns = asyncio.Semaphore(FANOUT)
-        how = {
-            "port": port,
-            "username": user,
-            "client_keys": [asyncssh.read_private_key(key)],
-            "known_hosts": asyncssh.read_known_hosts(known_hosts),
-        }
+        how = login_of(asyncssh, **login)
         async with AsyncExitStack() as connections:
 
             async def connect(address: str) -> Any:
@@ -50,31 +42,18 @@ def bare_asyncssh(
             for _ in range(2):
                 await pause(await asyncio.gather(*map(one, made)))
 
-    def check(outputs: list[str]) -> dict[str, float]:
-        warm.close()
-        require(len([output for output in outputs if output.strip()]) == len(addresses), "output lost")
-        return {"nodes": len(outputs)}
-
-    warm = Warm(loop, main)
-    require(all(warm()), "the first command did not work")
-    return warm, check
+    return second_time(loop, main, len(addresses))
 
 
 @contextmanager
 def open_row(scratch: Path, quick: bool) -> Iterator[Row]:
     """Start the server for the time of the row."""
-    count = 30 if quick else 300
-    addresses = [f"127.1.{number // 250}.{number % 250 + 1}" for number in range(count)]
-    no_server = sshd.missing()
-    if no_server:
-        yield _row(addresses, scratch, None, no_server)
-        return
-    with sshd.serve(scratch, addresses) as server:
-        yield _row(addresses, scratch, server, "")
+    with serve(scratch, 30 if quick else 300) as place:
+        yield _row(place, scratch)
 
 
-def _row(addresses: list[str], scratch: Path, server: sshd.Server | None, no_server: str) -> Row:
-    count = len(addresses)
+def _row(place: Place, scratch: Path) -> Row:
+    count = len(place.addresses)
     speed = Figure("nodes/s", lambda sample: count / sample.wall, ".1f")
     cpu = Figure("ms client CPU a node", lambda sample: sample.cpu / count * 1000, ".2f", higher=False)
     budgets = []
@@ -87,61 +66,43 @@ def _row(addresses: list[str], scratch: Path, server: sshd.Server | None, no_ser
     return Row(
         key="P3",
         title=f"the second `hostname` on {count} addresses of one sshd, fanout {FANOUT}",
-        contenders=_contenders(addresses, scratch, server, no_server),
+        contenders=_contenders(place, scratch),
         figures=[speed, cpu],
         budgets=budgets,
         notes=[
             "Each client has run `hostname` on all nodes before; that and its logins are not measured.",
             "clush starts new `ssh` processes, which go through the masters of the first (`ControlPersist`).",
             "What the masters use is not in clush's client CPU.",
-            f"Account on the server: {whose(server)}",
+            f"Account on the server: {place.whose()}",
         ],
-        settle=server.settle if server else lambda: None,
+        settle=place.settle,
     )
 
 
-def _contenders(
-    addresses: list[str], scratch: Path, server: sshd.Server | None, no_server: str
-) -> list[Contender]:
-    where = {"port": server.port, "user": server.user, "key": str(server.key)} if server else {}
-    config = str(server.config) if server else ""
-    known_hosts = str(server.known_hosts) if server else ""
-
+def _contenders(place: Place, scratch: Path) -> list[Contender]:
     def ours(loop: str) -> Contender:
-        params = {"command": "hostname", "nodes": addresses, "fanout": FANOUT, "ssh_config": config}
-        return Contender(
-            f"asynctask, {loop}",
-            lambda: run_library("ours", "again", loop=loop, **params),
-            no_server or no_module("asynctask", *(["uvloop"] if loop == "uvloop" else [])),
-            ours=True,
-        )
+        params = {"command": "hostname", "nodes": place.addresses, "ssh_config": place.config}
+        return place.ours(loop, lambda: run_library("ours", "again", loop=loop, fanout=FANOUT, **params))
 
     def bare(loop: str) -> Contender:
-        return Contender(
-            f"bare asyncssh, {loop}",
-            lambda: run_library(
-                "p3_kept", "bare_asyncssh", loop=loop, addresses=addresses, known_hosts=known_hosts, **where
-            ),
-            no_server or no_module("asyncssh", *(["uvloop"] if loop == "uvloop" else [])),
-        )
+        params = {"addresses": place.addresses, "known_hosts": place.known_hosts, **place.login}
+        return place.bare(loop, lambda: run_library("p3_kept", "bare_asyncssh", loop=loop, **params))
 
     clush = Contender(
         "clush + ControlMaster",
-        lambda: _through_masters(addresses, server, scratch),
-        no_server or no_program("clush"),
+        lambda: _through_masters(place, scratch),
+        place.missing or no_program("clush"),
     )
     return [ours("uvloop"), clush, bare("stock"), ours("stock"), bare("uvloop")]
 
 
-def _through_masters(addresses: Sequence[str], server: sshd.Server | None, scratch: Path) -> Sample:
-    assert server is not None
+def _through_masters(place: Place, scratch: Path) -> Sample:
     sockets = scratch / "masters"
     sockets.mkdir(mode=0o700, exist_ok=True)
     path = f"{sockets}/%%h"  # clush makes one % of two
-    options = f"-F {server.config} -o ControlMaster=auto -o ControlPersist=600 -o ControlPath={path}"
-    argv = [program("clush"), "-n", "-f", str(FANOUT), "-l", server.user, "-o", options]
-    argv += ["-w", ",".join(addresses), "hostname"]
-    check = expect_lines(len(addresses))
+    options = f"-o ControlMaster=auto -o ControlPersist=600 -o ControlPath={path}"
+    argv = place.clush(FANOUT, "hostname", options)
+    check = expect_lines(len(place.addresses))
     try:
         run_command(argv, check=check)
         return run_command(argv, check=check)

@@ -9,29 +9,20 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks import sshd
 from benchmarks.measure import Sample, library_argv, run_held
-from benchmarks.p2_ssh import CURVE25519
-from benchmarks.rows import Budget, Contender, Figure, Row, no_module, no_program, program
+from benchmarks.over_ssh import CURVE25519, Place, login_of, serve
+from benchmarks.rows import Budget, Contender, Figure, Row, no_program
 from benchmarks.runner import Prepared, on_loop, require
 
 COMMAND = "exec sleep 600"  # they are killed as soon as the memory has been read
 
 
-def bare_asyncssh(
-    loop: str, addresses: list[str], port: int, user: str, key: str, known_hosts: str
-) -> Prepared:
+def bare_asyncssh(loop: str, addresses: list[str], **login: Any) -> Prepared:
     """Use asyncssh itself: one connect and one run a node, files parsed once."""
     asyncssh: Any = import_module("asyncssh")
 
     async def main() -> int:
-        how = {
-            "port": port,
-            "username": user,
-            "client_keys": [asyncssh.read_private_key(key)],
-            "known_hosts": asyncssh.read_known_hosts(known_hosts),
-            "login_timeout": 0,
-        }
+        how = {**login_of(asyncssh, **login), "login_timeout": 0}
         turns = asyncio.Semaphore(64)
 
         async def one(address: str) -> None:
@@ -53,17 +44,11 @@ def bare_asyncssh(
 @contextmanager
 def open_row(scratch: Path, quick: bool) -> Iterator[Row]:
     """Start the server for the time of the row."""
-    count = 50 if quick else 500
-    addresses = [f"127.1.{number // 250}.{number % 250 + 1}" for number in range(count)]
-    no_server = sshd.missing()
-    if no_server:
-        yield _row(addresses, None, no_server)
-        return
-    with sshd.serve(scratch, addresses) as server:
-        yield _row(addresses, server, "")
+    with serve(scratch, 50 if quick else 500) as place:
+        yield _row(place)
 
 
-def _row(addresses: list[str], server: sshd.Server | None, no_server: str) -> Row:
+def _row(place: Place) -> Row:
     memory = Figure("MB in all", lambda sample: sample.peak / 1e6, ".1f", higher=False)
     reached = Figure("seconds until all are open", lambda sample: sample.wall, ".1f", higher=False)
     budgets = [
@@ -72,8 +57,8 @@ def _row(addresses: list[str], server: sshd.Server | None, no_server: str) -> Ro
     ]
     return Row(
         key="P7",
-        title=f"{len(addresses)} sessions held open (`sleep`) on addresses of one sshd",
-        contenders=_contenders(addresses, server, no_server),
+        title=f"{len(place.addresses)} sessions held open (`sleep`) on addresses of one sshd",
+        contenders=_contenders(place),
         figures=[memory, reached],
         budgets=budgets,
         notes=[
@@ -81,53 +66,33 @@ def _row(addresses: list[str], server: sshd.Server | None, no_server: str) -> Ro
             "What several of them share counts once (proportional set size); interpreter and modules are in.",
             "clush uses curve25519, as in P2: only so does it have all sessions open in reasonable time.",
         ],
-        settle=server.settle if server else lambda: None,
+        settle=place.settle,
     )
 
 
-def _contenders(addresses: list[str], server: sshd.Server | None, no_server: str) -> list[Contender]:
-    count = len(addresses)
-    config = str(server.config) if server else ""
-    where = (
-        {
-            "port": server.port,
-            "user": server.user,
-            "key": str(server.key),
-            "known_hosts": str(server.known_hosts),
-        }
-        if server
-        else {}
-    )
+def _contenders(place: Place) -> list[Contender]:
+    count = len(place.addresses)
 
     def held(argv: list[str]) -> Sample:
+        server = place.server
         assert server is not None
         return run_held(argv, lambda: server.running("sleep") == count, server.end_sessions)
 
     def ours(loop: str) -> Contender:
         params = {
             "command": COMMAND,
-            "nodes": addresses,
+            "nodes": place.addresses,
             "fanout": count,
             "count": count,
             "lines": 0,
-            "ssh_config": config,
+            "ssh_config": place.config,
         }
-        return Contender(
-            f"asynctask, {loop}",
-            lambda: held(library_argv("ours", "gather", loop=loop, **params)),
-            no_server or no_module("asynctask", *(["uvloop"] if loop == "uvloop" else [])),
-            ours=True,
-        )
+        return place.ours(loop, lambda: held(library_argv("ours", "gather", loop=loop, **params)))
 
     def bare(loop: str) -> Contender:
-        return Contender(
-            f"bare asyncssh, {loop}",
-            lambda: held(library_argv("p7_held", "bare_asyncssh", loop=loop, addresses=addresses, **where)),
-            no_server or no_module("asyncssh", *(["uvloop"] if loop == "uvloop" else [])),
-        )
+        params = {"addresses": place.addresses, "known_hosts": place.known_hosts, **place.login}
+        return place.bare(loop, lambda: held(library_argv("p7_held", "bare_asyncssh", loop=loop, **params)))
 
-    user = server.user if server else ""
-    argv = [program("clush"), "-n", "-f", str(count), "-l", user, "-o", f"-F {config} {CURVE25519}"]
-    argv += ["-w", ",".join(addresses), COMMAND]
-    clush = Contender("clush", lambda: held(argv), no_server or no_program("clush"))
+    argv = place.clush(count, COMMAND, CURVE25519)
+    clush = Contender("clush", lambda: held(argv), place.missing or no_program("clush"))
     return [ours("uvloop"), bare("stock"), clush, ours("stock"), bare("uvloop")]

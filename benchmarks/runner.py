@@ -73,6 +73,29 @@ class Warm:
         await self._go_on.wait()
 
 
+def all_printed(count: int) -> Check:
+    """Return a check of outputs: so many, none of them empty."""
+
+    def check(outputs: Any) -> dict[str, float]:
+        require(len([output for output in outputs if output.strip()]) == count, "output lost")
+        return {"nodes": len(outputs)}
+
+    return check
+
+
+def second_time(loop: str, main: Callable[[Pause], Coroutine[Any, Any, None]], count: int) -> Prepared:
+    """Measure what `main` does after its first pause; it gives the outputs of all nodes to both pauses."""
+    outputs_there = all_printed(count)
+
+    def check(outputs: Any) -> Mapping[str, float]:
+        warm.close()
+        return outputs_there(outputs)
+
+    warm = Warm(loop, main)
+    require(all(warm()), "the first command did not work")
+    return warm, check
+
+
 def load_ours() -> Any:
     """Import asynctask with the modules that it would load at first use, as a long-lived program has them."""
     package = importlib.import_module("asynctask")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
 from tests.sshd import HOW_TO_GET, OpenSSHServer, find_sshd
+from tests.support import unable
 
 __all__ = ("need_sshd", "sshd")
 
@@ -15,9 +15,7 @@ __all__ = ("need_sshd", "sshd")
 def need_sshd() -> None:
     """Without sshd, tests are skipped; in CI they fail."""
     if find_sshd() is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(HOW_TO_GET)
-        pytest.skip(HOW_TO_GET)
+        unable(HOW_TO_GET)
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import pytest
 from hypothesis import settings
@@ -19,6 +20,7 @@ from asynctask.workers.base import Sink, Worker
 from asynctask.workers.resources import Resources
 
 __all__ = (
+    "FLOOD",
     "OK",
     "AsyncRecorder",
     "FakeSink",
@@ -30,8 +32,10 @@ __all__ = (
     "greet",
     "made_result",
     "node_result",
+    "outcome_in_ci",
     "refused",
     "turns",
+    "unable",
 )
 
 # No deadline: a busy machine is no failure. The same examples each time: a failure is seen by everybody.
@@ -39,6 +43,8 @@ settings.register_profile("asynctask", deadline=None, derandomize=True, database
 settings.load_profile("asynctask")
 
 OK = Ended(Outcome.OK, rc=0)
+#: A command that prints more than a megabyte, in lines that are not too many to be heard one by one.
+FLOOD = f"yes {'0123456789' * 6} | head -n 20000"
 
 
 class Recorder(EventHandler):
@@ -141,6 +147,25 @@ def refused(error: type[Exception], message: str, call: Callable[[], object]) ->
     with pytest.raises(error) as caught:
         call()
     assert (type(caught.value), str(caught.value)) == (error, message)
+
+
+def unable(reason: str) -> NoReturn:
+    """What a test needs is not here: it is skipped; in CI, where everything is there, it fails."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def outcome_in_ci(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, ci: str | None, test: str
+) -> pytest.RunResult:
+    """Run a test that needs something, where the variable ``CI`` is this; ``None``: where it is not set."""
+    monkeypatch.delenv("CI", raising=False)
+    if ci is not None:
+        monkeypatch.setenv("CI", ci)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makepyfile(test)
+    return pytester.runpytest_inprocess("-rs", "-p", "no:cacheprovider")
 
 
 class FakeSink:

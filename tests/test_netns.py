@@ -22,7 +22,7 @@ from tests import netns
 from tests.conftest_netns import hosts, network
 from tests.netns import Host, Network
 from tests.sshd import runs
-from tests.support import Recorder
+from tests.support import Recorder, outcome_in_ci
 from tests.testing.clients import until
 
 __all__ = ("hosts", "network")
@@ -357,12 +357,7 @@ def test_without_namespaces(
 ) -> None:
     """Tests are skipped with the reason; in CI they fail with it."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.delenv("CI", raising=False)
-    if ci is not None:
-        monkeypatch.setenv("CI", ci)
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    pytester.makepyfile(USE_OF_THE_FIXTURE)
-    result = pytester.runpytest_inprocess("-rs", "-p", "no:cacheprovider")
+    result = outcome_in_ci(pytester, monkeypatch, ci, USE_OF_THE_FIXTURE)
     result.assert_outcomes(**{outcome: 1})
     result.stdout.fnmatch_lines(["*network namespaces need root*"])
 

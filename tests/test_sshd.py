@@ -18,6 +18,7 @@ import pytest
 
 from tests import sshd as module
 from tests.sshd import HOW_TO_GET, OpenSSHServer, find_sshd
+from tests.support import outcome_in_ci
 from tests.testing.clients import Finished, run_ssh, until
 
 ROOT = Path(__file__).parent.parent
@@ -231,12 +232,7 @@ def test_without_sshd(
 ) -> None:
     """Tests are skipped with a hint; in CI they fail with it."""
     monkeypatch.setattr("tests.conftest_sshd.find_sshd", lambda: None)
-    monkeypatch.delenv("CI", raising=False)
-    if ci is not None:
-        monkeypatch.setenv("CI", ci)
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    pytester.makepyfile(USE_OF_THE_FIXTURE)
-    result = pytester.runpytest_inprocess("-rs", "-p", "no:cacheprovider")
+    result = outcome_in_ci(pytester, monkeypatch, ci, USE_OF_THE_FIXTURE)
     result.assert_outcomes(**{outcome: 1})
     result.stdout.fnmatch_lines([f"*{HOW_TO_GET}*"])
 

@@ -18,6 +18,8 @@ __all__ = ("Client", "Login", "visible")
 #: What is kept of a server's words, in characters.
 _BANNER_SIZE = 1000
 _PROMPT_SIZE = 300
+#: What of a peer's words is in a message, in characters.
+_MOST_SHOWN = 200
 #: More than any server has a use for.
 _MOST_PROMPTS = 16
 _MOST_ROUNDS = 16
@@ -69,7 +71,7 @@ class Client(asyncssh.SSHClient):
     @property
     def banner(self) -> str:
         """What the server said before the login, its beginning, without control characters."""
-        return visible(self._banner.strip())
+        return visible(self._banner.strip(), None)
 
     def auth_banner_received(self, msg: str, lang: str) -> None:
         self._banner += msg[: _BANNER_SIZE - len(self._banner)]
@@ -132,7 +134,7 @@ class Client(asyncssh.SSHClient):
                 self._wants_new_password()
                 return None
             return await self._password()
-        return await self._ask("challenge", visible(text[:_PROMPT_SIZE].strip()), echo=echo)
+        return await self._ask("challenge", visible(text[:_PROMPT_SIZE].strip(), None), echo=echo)
 
     async def _password(self) -> str | None:
         """The password, unless this server has had it: it is then wrong."""
@@ -158,7 +160,11 @@ class Client(asyncssh.SSHClient):
         self.refusal = f"the password of {self._login.user} has expired and must be changed"
 
 
-def visible(text: str) -> str:
-    """A server's words on one line, their control characters escaped: they cannot drive a terminal."""
+def visible(text: str, most: int | None = _MOST_SHOWN) -> str:
+    """A peer's words on one line, their control characters escaped: they cannot drive a terminal.
+
+    More than ``most`` characters are cut off; ``None``: none are.
+    """
     text = " / ".join(line.strip() for line in text.splitlines() if line.strip())
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    shown = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return shown if most is None or len(shown) <= most else f"{shown[:most]}…"

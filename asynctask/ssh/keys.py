@@ -90,7 +90,7 @@ class KeyRing:
             SSHConfigError: see ``must_work``.
         """
         paths = _default_files() if files is None else files
-        loaded = self._load_all(files, certificates, must_work)
+        loaded = self._load_all(paths, certificates, must_work)
         held = self._held.get(agent or "", [])
         if only_these:
             wanted = {pair.public_data for pair in loaded} | {public_part(path) for path in paths}
@@ -117,9 +117,8 @@ class KeyRing:
         return False
 
     def _load_all(
-        self, files: Sequence[Path] | None, certificates: Sequence[Path], must_work: bool
+        self, paths: Sequence[Path], certificates: Sequence[Path], must_work: bool
     ) -> list[asyncssh.SSHKeyPair]:
-        paths = _default_files() if files is None else files
         known = tuple(each for path in certificates for each in self._load_certificates(path))
         return [pair for path in paths for pair in self._load(path, known, must_work)]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import asyncssh
 
 from asynctask.errors import ConnectionFailedError, ConnectionLostError, SpawnError
-from asynctask.ssh.translate import visible
+from asynctask.ssh.client import visible
 
 if TYPE_CHECKING:
     from asynctask.ssh.answers import Answers

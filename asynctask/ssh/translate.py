@@ -19,17 +19,15 @@ from asynctask.errors import (
     NoCapacityError,
     NodeError,
 )
-from asynctask.ssh.client import Client
-from asynctask.ssh.client import visible as on_one_line
+from asynctask.ssh.client import Client, visible
 from asynctask.ssh.routes import Route
 
-__all__ = ("is_no_room", "no_room", "translate", "visible")
+__all__ = ("is_no_room", "no_room", "translate")
 
 
 #: What sshd says to a connection that is one too many, and to one from an address that it punishes.
 _TOO_MANY = "Exceeded MaxStartups"
 _PUNISHED = "Not allowed at this time"
-_MOST_SHOWN = 200  # characters of what a peer says in a message
 
 
 def translate(
@@ -206,9 +204,3 @@ def _ssh(route: Route) -> str:
 
 def _place(route: Route) -> str:
     return f"port {route.port} of {route.host}"
-
-
-def visible(text: str) -> str:
-    """A peer's words, with nothing in them that a terminal would act on, and not too many."""
-    shown = on_one_line(text)
-    return shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}…"

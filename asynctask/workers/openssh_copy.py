@@ -23,13 +23,11 @@ class OpenSSHCopyWorker(CopyWorker):
         source: what to copy.
         dest: where to.
         nodes: the targets, in the order in which they start.
-        reverse: from the nodes to here.
-        preserve: copies have the mode and the times of their sources.
         ssh: how to connect; see :class:`~asynctask.workers.openssh.OpenSSHWorker`.
         ssh_path: the program, OpenSSH 7.4 or later.
         ssh_options: more arguments for it, which count before ``ssh``.
 
-    The others are those of :class:`~asynctask.CopyWorker`.
+    The others, such as ``reverse`` and ``preserve``, are those of :class:`~asynctask.CopyWorker`.
 
     Raises:
         UsageError: an option that cannot be passed on, or a path that cannot be one.
@@ -44,14 +42,12 @@ class OpenSSHCopyWorker(CopyWorker):
         dest: str | os.PathLike[str],
         nodes: Sequence[str],
         *,
-        reverse: bool = False,
-        preserve: bool = False,
         ssh: SSHOptions | None = None,
         ssh_path: str | os.PathLike[str] = "ssh",
         ssh_options: Sequence[str] = (),
         **settings: Any,
     ) -> None:
-        super().__init__(source, dest, nodes, reverse=reverse, preserve=preserve, ssh=ssh, **settings)
+        super().__init__(source, dest, nodes, ssh=ssh, **settings)
         check_options(self.ssh, ssh_path, ssh_options)
         self._ssh_path = os.fspath(ssh_path)
         self._ssh_options = tuple(ssh_options)

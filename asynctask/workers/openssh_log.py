@@ -17,7 +17,7 @@ from asynctask.errors import (
     HostKeyError,
     NodeError,
 )
-from asynctask.ssh.translate import visible
+from asynctask.ssh.client import visible
 
 __all__ = ("Place", "SSHLog", "failure", "unusable_name")
 

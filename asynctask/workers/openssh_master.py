@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -17,6 +18,8 @@ __all__ = ("Master", "output_of")
 
 #: Seconds that ``ssh`` has to say good-bye.
 _GRACE = 1.0
+#: Seconds after which it is told again.
+_REMIND = 0.1
 #: Seconds after which it is given up.
 _END_WAIT = 5.0
 #: Bytes that are kept of what it says beside its log.
@@ -97,10 +100,19 @@ class Master:
         """End it with all that it has started. Bounded; goes on when cancelled."""
         try:
             with anyio.move_on_after(_END_WAIT, shield=True):
-                await kill_group(self._process, Grace(_GRACE))
+                async with anyio.create_task_group() as group:
+                    group.start_soon(self._remind)
+                    await kill_group(self._process, Grace(_GRACE))
+                    group.cancel_scope.cancel()
         finally:
             self._process.close()
             self._close_log()
+
+    async def _remind(self) -> None:
+        """A TERM that comes just before ``ssh`` goes to sleep is heeded when the next one wakes it."""
+        while self._process.returncode is None:
+            await anyio.sleep(_REMIND)
+            self._process.signal_group(signal.SIGTERM)
 
     def _close_log(self) -> None:
         if self._fd >= 0:

@@ -23,10 +23,11 @@ from asynctask.errors import (
 )
 from asynctask.processes import Spawner
 from asynctask.ssh.answers import Answers
+from asynctask.ssh.client import visible
 from asynctask.ssh.dialling import Call, Dialler
 from asynctask.ssh.options import SSHOptions
 from asynctask.ssh.throttle import Throttle
-from asynctask.ssh.translate import visible
+from asynctask.transfer.descriptors import in_thread
 from asynctask.waiting import Patience
 from asynctask.workers.openssh_command import Resolved, common, master, query, read_query, target_of
 from asynctask.workers.openssh_log import failure
@@ -39,7 +40,7 @@ __all__ = ("OpenSSHLease", "OpenSSHPool", "pool_through")
 _NO_CAPACITY = {errno.EMFILE, errno.ENFILE, errno.EAGAIN}
 #: Bytes of a directory's name: a socket's has 107 at most; ours adds 31, and ssh 17 for a moment.
 _SHORT = 55
-#: Seconds that closing a connection may take on our side.
+#: Seconds that closing a connection, or removing the directory, may take on our side.
 _CLOSE_WAIT = 1.0
 
 T = TypeVar("T")
@@ -221,10 +222,11 @@ class OpenSSHPool:
         return str(self._directory / f"{number}.log"), str(self._directory / str(number))
 
     async def aclose(self) -> None:
-        """Remove the directory. The leases have been released before."""
+        """Remove the directory, also when cancelled. The leases have been released before."""
         if self._directory is not None:
             directory, self._directory = self._directory, None
-            shutil.rmtree(directory, ignore_errors=True)
+            with anyio.move_on_after(_CLOSE_WAIT, shield=True):
+                await in_thread(shutil.rmtree, directory, ignore_errors=True)
 
 
 def pool_through(resources: Resources, ssh_path: str, ssh_options: Sequence[str]) -> OpenSSHPool:

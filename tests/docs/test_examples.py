@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from tests.docs.blocks import Example, examples, read_blocks
 from tests.docs.running import run_example
 from tests.docs.site import ROOT, open_site
+from tests.support import unable
 
 #: Written by a program, not by hand: what is in it is not meant to be run.
 GENERATED = "benchmarks.md"

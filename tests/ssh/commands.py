@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 import asyncssh
 
-from asynctask import SSHOptions
-from asynctask.ssh.connect import Connector
-from asynctask.ssh.connection import close_connection
 from asynctask.ssh.session import RemoteCommand, start
 
-__all__ = ("PATIENCE", "Heard", "connected")
+__all__ = ("PATIENCE", "Heard")
 
 PATIENCE = 20.0
 
@@ -68,18 +64,3 @@ class Heard:
         """Start a command whose output is heard here."""
         async with asyncio.timeout(PATIENCE):
             return await start(connection, command, self.receive, separate_stderr=stderr)
-
-
-@asynccontextmanager
-async def connected(options: SSHOptions, node: str) -> AsyncIterator[asyncssh.SSHClientConnection]:
-    """A connection to a node."""
-    connector = Connector(options)
-    try:
-        route = await connector.route(node)
-        connection = await asyncio.wait_for(connector.connect(route), PATIENCE)
-        try:
-            yield connection
-        finally:
-            await close_connection(connection)
-    finally:
-        await connector.aclose()

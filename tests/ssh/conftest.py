@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from asynctask import SSHOptions
+from asynctask.ssh.pool import ConnectionPool
 from asynctask.testing import Cluster
 from tests.ssh.agents import RealAgent
 from tests.ssh.servers import ScriptedFactory, ScriptedServer
@@ -27,6 +28,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def write(tmp_path: Path) -> Path:
+    """A directory for files of a configuration."""
+    directory = tmp_path / "config"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
 def real(sshd: OpenSSHServer) -> SSHOptions:
     """The way to the nodes of the real server."""
     return SSHOptions(config=sshd.files.ssh_config)
@@ -36,6 +45,19 @@ def real(sshd: OpenSSHServer) -> SSHOptions:
 async def cluster() -> AsyncIterator[Cluster]:
     """A cluster of three nodes in this process."""
     async with Cluster(3) as opened:
+        yield opened
+
+
+@pytest.fixture
+def ssh(cluster: Cluster) -> SSHOptions:
+    """The way to the cluster's nodes, tried once."""
+    return SSHOptions(config=cluster.ssh_config, retries=0)
+
+
+@pytest_asyncio.fixture
+async def pool() -> AsyncIterator[ConnectionPool]:
+    """A pool that is closed."""
+    async with ConnectionPool() as opened:
         yield opened
 
 

@@ -314,6 +314,13 @@ def test_visible() -> None:
     assert visible("ä\t\x9b1m\u202ex\u2066\ud800 漢\n\n b ") == "ä\\t\\x9b1m\\u202ex\\u2066\\ud800 漢 / b"
 
 
+def test_visible_and_not_too_much() -> None:
+    """What escaping makes longer counts."""
+    assert visible("x" * 200) == "x" * 200
+    assert visible("\a" * 200) == "\\x07" * 50 + "…"
+    assert visible("\a" * 200, None) == "\\x07" * 200
+
+
 # -- host keys --------------------------------------------------------------------------------------
 
 

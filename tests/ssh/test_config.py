@@ -9,20 +9,7 @@ import pytest
 
 from asynctask.errors import SSHConfigError
 from asynctask.ssh.config import HostSettings, SSHConfig
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Path:
-    """A directory for configuration files."""
-    directory = tmp_path / "config"
-    directory.mkdir()
-    return directory
-
-
-def _config(directory: Path, text: str) -> SSHConfig:
-    path = directory / "config"
-    path.write_text(text)
-    return SSHConfig([path])
+from tests.ssh.configs import configured
 
 
 def test_several_files(write: Path) -> None:
@@ -42,7 +29,7 @@ def test_no_files() -> None:
 
 
 def _settings(directory: Path, text: str) -> HostSettings:
-    return _config(directory, text).lookup("a")
+    return configured(directory, text).lookup("a")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +60,7 @@ def test_flag_that_is_none(write: Path) -> None:
 @pytest.mark.parametrize("value", ["abc", "0", "65536", "-1", "22 33", "1.5", "99999999999999999999"])
 def test_a_number_that_is_none(write: Path, value: str) -> None:
     """A value that is asked for and makes no sense names its file and line, too."""
-    found = _config(write, f"Host a\n  Port '{value}'\n").lookup("a")
+    found = configured(write, f"Host a\n  Port '{value}'\n").lookup("a")
     with pytest.raises(SSHConfigError) as raised:
         found.number("port", 1, 65535)
     assert str(raised.value) == (
@@ -84,7 +71,7 @@ def test_a_number_that_is_none(write: Path, value: str) -> None:
 @pytest.mark.parametrize("value", ["abc", "5x", "-1", "1.5", "m"])
 def test_a_time_that_is_none(write: Path, value: str) -> None:
     """A time is told as OpenSSH writes it."""
-    found = _config(write, f"ServerAliveInterval {value}\n").lookup("a")
+    found = configured(write, f"ServerAliveInterval {value}\n").lookup("a")
     with pytest.raises(SSHConfigError) as raised:
         found.seconds("serveraliveinterval")
     assert str(raised.value) == (
@@ -166,7 +153,7 @@ def test_where_something_stands(write: Path) -> None:
 def big(write: Path) -> SSHConfig:
     """A configuration with a block for each node of a large cluster."""
     blocks = (f"Host node{n}\n  HostName 10.0.{n // 250}.{n % 250}\n" for n in range(3000))
-    return _config(write, "".join(blocks) + "Host *\n  User x\n")
+    return configured(write, "".join(blocks) + "Host *\n  User x\n")
 
 
 async def test_thousands_of_hosts(big: SSHConfig) -> None:

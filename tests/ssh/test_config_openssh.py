@@ -61,14 +61,6 @@ Seen: TypeAlias = dict[str, list[str]]
 SAME_AS = {"true": "yes", "false": "no", "off": "no", "on": "yes"}
 
 
-@pytest.fixture
-def write(tmp_path: Path) -> Path:
-    """A directory for configuration files."""
-    directory = tmp_path / "config"
-    directory.mkdir()
-    return directory
-
-
 # -- what ssh says ----------------------------------------------------------------------------
 
 

@@ -11,20 +11,7 @@ from asynctask.errors import SSHConfigError
 from asynctask.ssh.config import SSHConfig
 from asynctask.ssh.config_match import Place
 from asynctask.ssh.config_parse import read
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Path:
-    """A directory for configuration files."""
-    directory = tmp_path / "config"
-    directory.mkdir()
-    return directory
-
-
-def _config(directory: Path, text: str) -> SSHConfig:
-    path = directory / "config"
-    path.write_text(text)
-    return SSHConfig([path])
+from tests.ssh.configs import configured
 
 
 def test_settings_in_sections(write: Path) -> None:
@@ -41,12 +28,12 @@ def test_settings_in_sections(write: Path) -> None:
 def test_files_in_ssh_are_included_by_name(write: Path, home: Path) -> None:
     """A relative name is looked for in ``~/.ssh``."""
     (home / ".ssh" / "more").write_text("Port 5\n")
-    assert _config(write, "Include more\n").lookup("a").get("port") == "5"
+    assert configured(write, "Include more\n").lookup("a").get("port") == "5"
 
 
 def test_a_file_in_nobodys_home(write: Path) -> None:
     """The home of a user that does not exist has no files."""
-    assert _config(write, "Include ~no-such-user/x\nPort 5\n").lookup("a").get("port") == "5"
+    assert configured(write, "Include ~no-such-user/x\nPort 5\n").lookup("a").get("port") == "5"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +59,7 @@ def test_a_file_in_nobodys_home(write: Path) -> None:
 def test_a_line_that_makes_no_sense(write: Path, text: str, message: str) -> None:
     """The error names the file and the line."""
     with pytest.raises(SSHConfigError) as raised:
-        _config(write, text)
+        configured(write, text)
     assert str(raised.value) == "SSH configuration " + message.format(write / "config")
 
 
@@ -80,7 +67,7 @@ def test_an_error_in_an_included_file_names_that_file(write: Path) -> None:
     """The line is counted in the file that it is in."""
     (write / "part").write_text("Port 5\nUser\n")
     with pytest.raises(SSHConfigError) as raised:
-        _config(write, f"\n\n\nInclude {write}/part\n")
+        configured(write, f"\n\n\nInclude {write}/part\n")
     assert str(raised.value) == f"SSH configuration {write}/part line 2: User has no value"
 
 
@@ -95,13 +82,13 @@ def test_a_file_that_includes_itself(write: Path) -> None:
     """This ends, and says where."""
     path = write / "config"
     with pytest.raises(SSHConfigError) as raised:
-        _config(write, f"Port 5\nInclude {path}\nInclude {path}\n")
+        configured(write, f"Port 5\nInclude {path}\nInclude {path}\n")
     assert str(raised.value) == f"SSH configuration {path} line 2: Include goes deeper than 16 files"
 
 
 def test_the_rest_of_a_command_is_kept(write: Path) -> None:
     """A command is one value, with its quotes and number signs."""
-    found = _config(write, "ProxyCommand nc '%h' \"%p\" # x\n").lookup("a")
+    found = configured(write, "ProxyCommand nc '%h' \"%p\" # x\n").lookup("a")
     assert found.get("proxycommand") == "nc '%h' \"%p\" # x"
 
 

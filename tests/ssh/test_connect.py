@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,43 +22,17 @@ from asynctask.errors import (
     NodeError,
 )
 from asynctask.ssh.config import SSHConfig
-from asynctask.ssh.connect import Connector
-from asynctask.ssh.connection import Connection, close_connection
+from asynctask.ssh.connection import close_connection
 from asynctask.ssh.hostkeys import KnownHosts
 from asynctask.ssh.routes import Router
 from asynctask.testing import Cluster, Fault
 from asynctask.testing.clientfiles import generate_key
 from tests.ssh.agents import AgentProxy, RealAgent
+from tests.ssh.connecting import PATIENCE, connect, connector, failure
 from tests.ssh.servers import NODE, ScriptedFactory, raw_server
 from tests.sshd import OpenSSHServer
 from tests.support import turns
 from tests.testing.clients import until
-
-PATIENCE = 10.0
-
-
-@asynccontextmanager
-async def connector(options: SSHOptions) -> AsyncIterator[Connector]:
-    """A connector that is closed."""
-    made = Connector(options)
-    try:
-        yield made
-    finally:
-        await made.aclose()
-
-
-async def connect(connecting: Connector, node: str) -> Connection:
-    """Connect to a node by its name."""
-    return await connecting.connect(await connecting.route(node))
-
-
-async def _fail(options: SSHOptions, node: str = NODE) -> NodeError:
-    """Why a connection does not come about."""
-    async with connector(options) as connecting:
-        with pytest.raises(NodeError) as raised:
-            await asyncio.wait_for(connect(connecting, node), PATIENCE)
-    return raised.value
-
 
 # -- a connection that is made ------------------------------------------------------------------------
 
@@ -186,7 +160,7 @@ async def test_a_host_whose_key_is_of_another_kind_now(scripted: ScriptedFactory
     known = tmp_path / "known"
     server = await scripted()
     known.write_text(f"[{NODE}]:{server.port} {old}")
-    error = await _fail(server.options_with(host_keys="strict", known_hosts=[known]))
+    error = await failure(server.options_with(host_keys="strict", known_hosts=[known]))
     assert type(error) is HostKeyError
     assert error.reason == f"host key changed; the known one is in {known} line 1"
 
@@ -272,7 +246,7 @@ async def test_more_keys_than_the_server_takes(sshd: OpenSSHServer, tmp_path: Pa
         files.append(tmp_path / f"key{number}")
         files[-1].write_bytes(generate_key("").export_private_key("openssh"))
     options = SSHOptions(config=sshd.files.ssh_config, identity_files=[*files, sshd.files.key_file])
-    error = await _fail(options, "n1")
+    error = await failure(options, "n1")
     assert type(error) is AuthenticationError
     assert str(error) == (
         f"n1: login as {sshd.user} refused, the server takes fewer than the 9 keys offered;"
@@ -313,7 +287,7 @@ def _saying(greeting: bytes) -> Talk:
 async def test_who_does_not_speak_our_language(greeting: bytes, what: str) -> None:
     """Whatever a peer sends, it fails for this node alone, with what asyncssh found."""
     async with raw_server(_saying(greeting)) as options:
-        error = await _fail(options)
+        error = await failure(options)
     assert type(error) is ConnectionFailedError
     assert str(error) == f"{NODE}: port {options.port} of {NODE}: the SSH handshake failed ({what})"
 
@@ -326,7 +300,7 @@ async def test_who_hangs_up() -> None:
         writer.write(b"Exceeded MaxStartups\r\n")
 
     async with raw_server(talk) as options:
-        error = await _fail(options)
+        error = await failure(options)
     assert isinstance(error, ConnectionDroppedError)
     assert error.throttling
     assert str(error) == (
@@ -365,7 +339,7 @@ async def test_a_configuration_that_makes_no_sense(tmp_path: Path) -> None:
     """The node's error says what is wrong with it."""
     path = tmp_path / "config"
     path.write_text("User\n")
-    error = await _fail(SSHOptions(config=path), "web1")
+    error = await failure(SSHOptions(config=path), "web1")
     assert type(error) is ConnectionFailedError
     assert str(error) == f"web1: SSH configuration {path} line 1: User has no value"
 

@@ -4,46 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from asynctask import SSHOptions
-from asynctask.errors import AuthenticationError, ConnectionFailedError, HostKeyError, NodeError
+from asynctask.errors import AuthenticationError, ConnectionFailedError, HostKeyError
 from asynctask.ssh.answers import Question
 from asynctask.ssh.connect import Connector
-from asynctask.ssh.connection import Connection, close_connection
+from asynctask.ssh.connection import close_connection
 from asynctask.ssh.pool import ConnectionPool
 from asynctask.testing import Cluster, Fault
+from tests.ssh.connecting import PATIENCE, connect, connector, failure
 from tests.support import turns
-
-PATIENCE = 10.0
-
-
-@asynccontextmanager
-async def connector(options: SSHOptions) -> AsyncIterator[Connector]:
-    """A connector that is closed."""
-    made = Connector(options)
-    try:
-        yield made
-    finally:
-        await made.aclose()
-
-
-async def connect(connecting: Connector, node: str) -> Connection:
-    """Connect to a node by its name."""
-    return await connecting.connect(await connecting.route(node))
-
-
-async def _fail(options: SSHOptions, node: str) -> NodeError:
-    """Why a connection does not come about."""
-    async with connector(options) as connecting:
-        with pytest.raises(NodeError) as raised:
-            await asyncio.wait_for(connect(connecting, node), PATIENCE)
-    return raised.value
-
 
 # -- host keys that nobody knows ------------------------------------------------------------------------
 
@@ -81,7 +55,7 @@ async def test_a_new_host_key_is_not_for_who_is_strict(cluster: Cluster) -> None
     """It is refused and not recorded."""
     cluster.fault("node1", Fault.HOST_KEY_UNKNOWN)
     before = cluster.known_hosts.read_text()
-    error = await _fail(_accepting(cluster, host_keys="strict"), "node1")
+    error = await failure(_accepting(cluster, host_keys="strict"), "node1")
     assert type(error) is HostKeyError
     assert error.reason == f"host key unknown: node1 is not in {cluster.known_hosts}"
     assert cluster.known_hosts.read_text() == before
@@ -92,7 +66,7 @@ async def test_a_changed_host_key_is_refused(cluster: Cluster, policy: str) -> N
     """It is no new one."""
     cluster.fault("node1", Fault.HOST_KEY_CHANGED)
     before = cluster.known_hosts.read_text()
-    error = await _fail(_accepting(cluster, host_keys=policy), "node1")
+    error = await failure(_accepting(cluster, host_keys=policy), "node1")
     assert type(error) is HostKeyError
     assert error.reason.startswith(f"host key changed; the known one is in {cluster.known_hosts} line ")
     assert cluster.known_hosts.read_text() == before
@@ -112,7 +86,7 @@ async def test_a_new_host_key_without_a_login(cluster: Cluster) -> None:
     """Who does not get in has not used it: nothing is recorded."""
     cluster.fault("node1", Fault.HOST_KEY_UNKNOWN)
     before = cluster.known_hosts.read_text()
-    error = await _fail(_accepting(cluster, user="nobody"), "node1")
+    error = await failure(_accepting(cluster, user="nobody"), "node1")
     assert type(error) is AuthenticationError
     assert cluster.known_hosts.read_text() == before
 
@@ -156,14 +130,14 @@ async def test_a_password(guarded: Cluster, without: str | None) -> None:
 async def test_a_wrong_password(guarded: Cluster, without: str) -> None:
     """It is tried once; whoever punishes wrong ones sees no more."""
     _without(guarded, without)
-    error = await _fail(SSHOptions(config=guarded.ssh_config, password="wrong"), "node1")
+    error = await failure(SSHOptions(config=guarded.ssh_config, password="wrong"), "node1")
     assert type(error) is AuthenticationError
     assert str(error) == f"node1: login as {guarded.user} refused: wrong password"
 
 
 async def test_nobody_knows_the_password(guarded: Cluster) -> None:
     """Then none is tried."""
-    error = await _fail(SSHOptions(config=guarded.ssh_config), "node1")
+    error = await failure(SSHOptions(config=guarded.ssh_config), "node1")
     assert type(error) is AuthenticationError
     assert error.reason.startswith(f"login as {guarded.user} refused, ")
 
@@ -217,7 +191,7 @@ async def test_a_prompt_that_fails(guarded: Cluster) -> None:
     def prompt(question: Question) -> str:
         raise OSError("no terminal")
 
-    error = await _fail(SSHOptions(config=guarded.ssh_config, prompt=prompt), "node1")
+    error = await failure(SSHOptions(config=guarded.ssh_config, prompt=prompt), "node1")
     assert type(error) is AuthenticationError
     assert "the prompt for a password failed (OSError: no terminal)" in str(error)
 

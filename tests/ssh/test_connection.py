@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncssh
@@ -14,41 +12,13 @@ import pytest
 from asynctask import SSHOptions
 from asynctask.errors import NodeError
 from asynctask.ssh import connection as module
-from asynctask.ssh.connect import Connector
 from asynctask.ssh.connection import Connection, close_connection
 from asynctask.ssh.transport import CorkedTransport
 from asynctask.testing import Cluster, Fault
+from tests.ssh.connecting import PATIENCE, connect, connected, connector
 from tests.ssh.servers import NODE, ScriptedFactory, raw_server, reset
 from tests.support import turns
 from tests.testing.clients import until
-
-PATIENCE = 10.0
-
-
-@asynccontextmanager
-async def connector(options: SSHOptions) -> AsyncIterator[Connector]:
-    """A connector that is closed."""
-    made = Connector(options)
-    try:
-        yield made
-    finally:
-        await made.aclose()
-
-
-async def connect(connecting: Connector, node: str) -> Connection:
-    """Connect to a node by its name."""
-    return await connecting.connect(await connecting.route(node))
-
-
-@asynccontextmanager
-async def connected(options: SSHOptions, node: str) -> AsyncIterator[Connection]:
-    """A connection that is closed."""
-    async with connector(options) as connecting:
-        connection = await connect(connecting, node)
-        try:
-            yield connection
-        finally:
-            await close_connection(connection)
 
 
 def _packets(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> list[int]:

@@ -16,7 +16,8 @@ from asynctask import SSHOptions
 from asynctask.errors import UsageError
 from asynctask.ssh.environment import MARK, accepted_names, checked, for_any_shell, with_variables
 from asynctask.ssh.session import start
-from tests.ssh.commands import PATIENCE, Heard, connected
+from tests.ssh.commands import PATIENCE, Heard
+from tests.ssh.connecting import connected
 from tests.ssh.servers import NODE, ScriptedFactory, Session
 from tests.sshd import OpenSSHServer
 

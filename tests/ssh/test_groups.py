@@ -17,7 +17,8 @@ from asynctask.ssh import groups as module
 from asynctask.ssh.groups import GroupEnd, end_group
 from asynctask.testing import Cluster, Fault
 from asynctask.waiting import Grace
-from tests.ssh.commands import PATIENCE, Heard, connected
+from tests.ssh.commands import PATIENCE, Heard
+from tests.ssh.connecting import connected
 from tests.ssh.processes import alive
 from tests.ssh.servers import NODE, ScriptedFactory
 from tests.sshd import OpenSSHServer

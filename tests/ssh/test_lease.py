@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncssh
 import pytest
-import pytest_asyncio
 
 from asynctask import SSHOptions
 from asynctask.errors import ConnectionFailedError, ConnectionLostError, SpawnError
@@ -17,31 +15,10 @@ from asynctask.ssh.connection import Connection
 from asynctask.ssh.lease import Lease
 from asynctask.ssh.pool import ConnectionPool
 from asynctask.testing import Cluster, Fault
+from tests.ssh.connecting import PATIENCE, run
 from tests.ssh.servers import NODE, ScriptedFactory, reset
 from tests.support import turns
 from tests.testing.clients import until
-
-PATIENCE = 10.0
-
-
-@pytest_asyncio.fixture
-async def pool() -> AsyncIterator[ConnectionPool]:
-    """A pool that is closed."""
-    async with ConnectionPool() as opened:
-        yield opened
-
-
-@pytest.fixture
-def ssh(cluster: Cluster) -> SSHOptions:
-    """The way to the cluster's nodes."""
-    return SSHOptions(config=cluster.ssh_config, retries=0)
-
-
-async def run(lease: Lease, command: str = "hostname") -> str:
-    """What a command prints."""
-    done = await asyncio.wait_for(lease.open(lambda connection: connection.run(command)), PATIENCE)
-    assert isinstance(done.stdout, bytes)
-    return done.stdout.decode().strip()
 
 
 async def kept(pool: ConnectionPool, ssh: SSHOptions, node: str, seconds: float | None = PATIENCE) -> Lease:

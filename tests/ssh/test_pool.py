@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from asynctask import SSHOptions
 from asynctask.errors import (
@@ -27,30 +25,9 @@ from asynctask.ssh.lease import Lease
 from asynctask.ssh.pool import ConnectionPool, PoolStatistics
 from asynctask.testing import Cluster, Fault
 from asynctask.waiting import DefaultSeconds
+from tests.ssh.connecting import PATIENCE, run
 from tests.support import refused, turns
 from tests.testing.clients import until
-
-PATIENCE = 10.0
-
-
-@pytest_asyncio.fixture
-async def pool() -> AsyncIterator[ConnectionPool]:
-    """A pool that is closed."""
-    async with ConnectionPool() as opened:
-        yield opened
-
-
-@pytest.fixture
-def ssh(cluster: Cluster) -> SSHOptions:
-    """The way to the cluster's nodes."""
-    return SSHOptions(config=cluster.ssh_config, retries=0)
-
-
-async def run(lease: Lease, command: str = "hostname") -> str:
-    """What a command prints."""
-    done = await lease.open(lambda connection: connection.run(command))
-    assert isinstance(done.stdout, bytes)
-    return done.stdout.decode().strip()
 
 
 async def visit(pool: ConnectionPool, ssh: SSHOptions, node: str = "node1") -> str:

@@ -23,12 +23,14 @@ from asynctask.ssh.connection import Connection, close_connection
 from asynctask.ssh.pool import ConnectionPool
 from asynctask.ssh.proxy import ProxyTransport
 from asynctask.testing import Cluster
+from tests.ssh.connecting import PATIENCE, connect, run
+from tests.ssh.connecting import connector as closed_connector
+from tests.ssh.connecting import failure as why_not
 from tests.ssh.processes import alive, with_argument
 from tests.sshd import OpenSSHServer
 from tests.support import children, turns
 from tests.testing.clients import exit_of, until
 
-PATIENCE = 10.0
 MUCH = 1 << 20
 
 RELAY = """\
@@ -77,25 +79,16 @@ def through(tmp_path: Path) -> Through:
 @asynccontextmanager
 async def connector(options: SSHOptions) -> AsyncIterator[Connector]:
     """A connector that is closed; no process is left of it."""
-    made = Connector(options)
-    try:
+    async with closed_connector(options) as made:
         yield made
-    finally:
-        await made.aclose()
     await until(lambda: children() == set())  # those of the cluster's commands may be reaped later
 
 
-async def connect(connecting: Connector, node: str) -> Connection:
-    """Connect to a node by its name."""
-    return await connecting.connect(await connecting.route(node))
-
-
 async def failure(options: SSHOptions, node: str = "node1") -> NodeError:
-    """Why a connection does not come about."""
-    async with connector(options) as connecting:
-        with pytest.raises(NodeError) as raised:
-            await asyncio.wait_for(connect(connecting, node), PATIENCE)
-    return raised.value
+    """Why a connection does not come about; no process is left of it."""
+    error = await why_not(options, node)
+    await until(lambda: children() == set())
+    return error
 
 
 async def _there_and_back(connection: Connection) -> None:
@@ -152,8 +145,7 @@ async def test_through_a_pool(cluster: Cluster, through: Through, relay: str) ->
     async with ConnectionPool() as pool:
         for _ in range(2):
             lease = await pool.lease("node1", options, PATIENCE)
-            done = await lease.open(lambda connection: connection.run("hostname", encoding=None))
-            assert done.stdout == b"node1\n"
+            assert await run(lease) == "node1"
             await lease.release()
         assert cluster.statistics().connections == 1
     await cluster.wait_idle()

@@ -20,7 +20,8 @@ from asynctask.ssh import session as module
 from asynctask.ssh.session import signal_number, start
 from asynctask.testing import Cluster
 from asynctask.waiting import Grace
-from tests.ssh.commands import PATIENCE, Heard, connected
+from tests.ssh.commands import PATIENCE, Heard
+from tests.ssh.connecting import connected
 from tests.ssh.processes import alive, with_argument
 from tests.ssh.servers import NODE, ScriptedFactory, Session, reset, say
 from tests.sshd import OpenSSHServer

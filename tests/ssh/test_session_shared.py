@@ -17,7 +17,8 @@ from asynctask.ssh import session as session_module
 from asynctask.ssh.session import RemoteCommand, start
 from asynctask.testing import Cluster
 from asynctask.waiting import Grace
-from tests.ssh.commands import PATIENCE, Heard, connected
+from tests.ssh.commands import PATIENCE, Heard
+from tests.ssh.connecting import connected
 from tests.ssh.processes import alive
 from tests.sshd import OpenSSHServer
 

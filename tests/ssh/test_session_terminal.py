@@ -15,7 +15,8 @@ from asynctask import SSHOptions
 from asynctask.ssh.session import RemoteCommand, start
 from asynctask.testing import Cluster
 from asynctask.waiting import Grace
-from tests.ssh.commands import PATIENCE, Heard, connected
+from tests.ssh.commands import PATIENCE, Heard
+from tests.ssh.connecting import connected
 from tests.ssh.processes import alive
 from tests.testing.clients import exit_of
 

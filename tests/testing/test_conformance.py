@@ -16,6 +16,7 @@ from asynctask.workers.base import Sink, Worker
 from asynctask.workers.exec import ExecWorker
 from asynctask.workers.resources import Resources
 from asynctask.workers.ssh import SSHWorker
+from tests.support import FLOOD
 
 
 def _exec(command: str) -> Any:
@@ -26,7 +27,7 @@ EXEC = WorkerKit(
     prints=_exec("echo I am %h"),
     fails=_exec("exit 3"),
     hangs=_exec("sleep 3600"),
-    floods=_exec("seq 1 200000"),
+    floods=_exec(FLOOD),
 )
 
 
@@ -38,7 +39,7 @@ SIMULATED = WorkerKit(
     prints=_simulated(Script([b"hello\n"])),
     fails=_simulated(Script(rc=3)),
     hangs=_simulated(Script([3600.0])),
-    floods=_simulated(Script([b"0123456789\n" * 1000] * 100)),
+    floods=_simulated(Script([(b"0123456789" * 6 + b"\n") * 200] * 100)),
 )
 
 
@@ -61,7 +62,7 @@ async def test_the_ssh_worker() -> None:
                 prints=make("hostname"),
                 fails=make("exit 3"),
                 hangs=make("sleep 3600"),
-                floods=make("seq 1 100000"),
+                floods=make(FLOOD),
                 nodes=cluster.nodes,
             )
         )

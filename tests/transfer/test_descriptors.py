@@ -11,15 +11,7 @@ import pytest
 
 from asynctask.transfer import descriptors
 from asynctask.transfer.descriptors import Descriptor, in_thread
-
-
-def is_open(fd: int) -> bool:
-    """Whether there is a file behind it."""
-    try:
-        os.fstat(fd)
-    except OSError:
-        return False
-    return True
+from tests.workers.ends import is_open
 
 
 def opened(path: Path) -> tuple[Descriptor, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -63,6 +64,14 @@ def site(request: pytest.FixtureRequest, sshd: OpenSSHServer) -> Site:
     """Each of the two."""
     found: Site = request.getfixturevalue("real" if request.param == "openssh" else "here")
     return found
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A directory for temporary files whose name is short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as name:
+        monkeypatch.setattr("tempfile.tempdir", name)
+        yield Path(name)
 
 
 @pytest.fixture

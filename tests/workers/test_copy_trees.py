@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import asynctask
+from asynctask.ssh.pool import ConnectionPool
 from asynctask.workers.copy import CopyWorker
 from tests.workers.sites import PATIENCE, Site
 
@@ -66,15 +69,22 @@ def picture(path: Path) -> Any:
     return found.st_mode & 0o777, inside, int(found.st_mtime)
 
 
+@pytest_asyncio.fixture
+async def pool() -> AsyncIterator[ConnectionPool]:
+    """One login for all trees."""
+    async with ConnectionPool() as opened:
+        yield opened
+
+
 @given(tree=trees(ENTRIES))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_there_and_back(real: Site, tree: Any) -> None:
+async def test_there_and_back(real: Site, pool: ConnectionPool, tree: Any) -> None:
     """Names, contents, links, modes and times, with and without what is identical being skipped."""
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         plant(root / "tree", tree)
         (root / "back").mkdir()
-        async with asyncio.timeout(PATIENCE), asynctask.Task(ssh=real.options) as task:
+        async with asyncio.timeout(PATIENCE), asynctask.Task(ssh=real.options, pool=pool) as task:
             for skip in (False, True):
                 how: dict[str, Any] = {"preserve": True, "skip_identical": skip, "ssh": real.options}
                 copies = [

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +18,10 @@ from asynctask.testing.clientfiles import generate_key
 from asynctask.workers.openssh import OpenSSHWorker
 from tests.ssh.processes import alive
 from tests.sshd import OpenSSHServer
-from tests.support import Recorder, refused
+from tests.support import FLOOD, Recorder, refused
 from tests.workers.sites import Site, check
 
 pytestmark = pytest.mark.one_loop("the system's ssh does the work")
-
-
-@pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A directory for temporary files whose name is short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as name:
-        monkeypatch.setattr("tempfile.tempdir", name)
-        yield Path(name)
 
 
 def fake_ssh(directory: Path, script: str) -> Path:
@@ -352,7 +342,7 @@ async def test_conformance(real: Site) -> None:
                 prints=kit("echo hello"),
                 fails=kit("exit 3"),
                 hangs=kit("exec sleep 3600"),
-                floods=kit("seq 1 200000"),
+                floods=kit(FLOOD),
                 nodes=real.nodes[:3],
             )
         )

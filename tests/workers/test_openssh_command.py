@@ -140,7 +140,9 @@ def test_no_answer(text: str) -> None:
         read_query(SSHOptions(), text, {})
 
 
-@pytest.mark.parametrize("node", ["-x", "-oProxyCommand=x", "a;b", "a`b`", "$(x)", "-l@web1", "a\nb"])
+@pytest.mark.parametrize(
+    "node", ["-x", "-oProxyCommand=x", "a;b", "a`b`", "$(x)", "-l@web1", "a\nb", "a$b@web1", "a\\b@web1"]
+)
 def test_names_that_are_none(node: str) -> None:
     """They would be options, or commands in the user's ProxyCommand."""
     with pytest.raises(ConnectionFailedError, match="no name can be like this"):

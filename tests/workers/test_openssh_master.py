@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from asynctask.processes import Spawner
+from asynctask.workers import openssh_master as module
 from asynctask.workers.openssh_master import Master, output_of
 from tests.support import children
 
@@ -36,6 +37,19 @@ async def test_ready(spawner: Spawner, tmp_path: Path) -> None:
     await made.end()
     assert children() == set()
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_told_again(spawner: Spawner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that goes to sleep on a signal is woken by the next, long before it would be killed."""
+    monkeypatch.setattr(module, "_GRACE", 60.0)
+    monkeypatch.setattr(module, "_END_WAIT", 60.0)
+    trap = "trap 'n=x$n; test $n = xx && echo bye >\"$0.bye\" && exit' TERM; "
+    ready = 'echo "debug1: Entering interactive session." > "$0"; '
+    made = start(spawner, tmp_path, f"{trap}{ready}while :; do sleep 1000; done")
+    assert await asyncio.wait_for(made.wait_ready(), 5)
+    await asyncio.wait_for(made.end(), 10)
+    assert (tmp_path / "log.bye").read_text() == "bye\n"
+    assert children() == set()
 
 
 async def test_ended_before(spawner: Spawner, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from asynctask.processes import Spawner
 from asynctask.workers.openssh_pool import OpenSSHPool, pool_through
 from asynctask.workers.resources import Resources
 from tests.support import children
+from tests.testing.clients import until
 from tests.workers.sites import Site
 
 
@@ -88,6 +91,26 @@ async def test_socket_names_stay_short(
     monkeypatch.setattr("tempfile.tempdir", "/tmp" + "/." * ((length - 4) // 2) + "/" * (length % 2))
     lease = await pool.lease("n1", real.options, 10)
     await lease.release()
+
+
+async def test_closing_holds_nothing_up(pool: OpenSSHPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The directory is removed in a thread, also for who is cancelled meanwhile."""
+    directory = Path(pool._paths()[0]).parent
+    begun, go = threading.Event(), threading.Event()
+    remove = shutil.rmtree
+
+    def removing(path: Path, ignore_errors: bool) -> None:
+        begun.set()
+        go.wait(10)
+        remove(path, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr(shutil, "rmtree", removing)
+    closing = asyncio.create_task(pool.aclose())
+    await until(begun.is_set)
+    closing.cancel()
+    asyncio.get_running_loop().call_soon(go.set)
+    await asyncio.wait([closing])
+    assert (closing.cancelled(), directory.exists()) == (True, False)
 
 
 async def test_what_the_workers_of_a_run_share() -> None:

@@ -3,62 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import asynctask
 from asynctask import Outcome
-from asynctask.errors import TaskTimeoutError
-from tests.ssh.processes import alive, with_argument
+from tests.ssh.processes import with_argument
 from tests.support import Recorder, children
 from tests.testing.clients import until
-from tests.workers.sites import PATIENCE, Site, check
+from tests.workers.sites import PATIENCE, Site
+from tests.workers.stopping import check_deadline, check_kill_after_the_grace, check_timeout
 
 pytestmark = pytest.mark.one_loop("the system's ssh does the work")
 
 
-@pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A directory for temporary files whose name is short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as name:
-        monkeypatch.setattr("tempfile.tempdir", name)
-        yield Path(name)
-
-
 async def test_timeout(real: Site) -> None:
     """The time is up: the process and all of its group are gone, what they printed is kept."""
-    command = "trap 'echo bye; exit 3' TERM; sleep 1000 & echo $$ $!; while :; do sleep 0.02; done"
-    begun = time.monotonic()
-    result = await real.run(command, worker="openssh", timeout=0.3, grace=30)
-    assert time.monotonic() - begun < 10
-    first, *rest = result.stdout.split(b"\n")
-    check(result, Outcome.TIMED_OUT, out=result.stdout)
-    assert b"bye" in rest
-    assert [alive(int(word)) for word in first.split()] == [False, False]
+    await check_timeout(real, worker="openssh")
 
 
 async def test_kill_after_the_grace(real: Site) -> None:
     """A process that ignores TERM gets KILL, within the grace and a little more."""
-    begun = time.monotonic()
-    command = "trap '' TERM; echo $$; sleep 1000; sleep 1000"
-    result = await real.run(command, worker="openssh", timeout=0.3, grace=0.5)
-    assert 0.79 <= time.monotonic() - begun < 8
-    check(result, Outcome.TIMED_OUT, out=result.stdout)
-    assert not alive(int(result.stdout))
+    await check_kill_after_the_grace(real, worker="openssh")
 
 
 async def test_deadline_of_the_run(real: Site) -> None:
     """The same for a whole run."""
-    nodes = real.nodes[:3]
-    with pytest.raises(TaskTimeoutError) as raised:
-        await real.run_all("echo $$; exec sleep 1000", worker="openssh", nodes=nodes, deadline=0.7, grace=30)
-    results = [raised.value.result[node] for node in nodes]
-    assert {result.outcome for result in results} == {Outcome.TIMED_OUT}
-    assert [result.node for result in results if result.stdout and alive(int(result.stdout))] == []
+    await check_deadline(real, 0.7, worker="openssh")
 
 
 async def test_the_same_events_as_with_ssh(real: Site) -> None:

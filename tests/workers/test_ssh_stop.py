@@ -28,39 +28,24 @@ from tests.ssh.processes import alive, with_argument
 from tests.support import Recorder
 from tests.testing.clients import until
 from tests.workers.sites import PATIENCE, Site, check
+from tests.workers.stopping import check_deadline, check_kill_after_the_grace, check_timeout
 
 # -- being stopped ----------------------------------------------------------------------------------
 
 
 async def test_timeout(site: Site) -> None:
     """The time is up: the process and all of its group are gone, what they printed is kept."""
-    command = "trap 'echo bye; exit 3' TERM; sleep 1000 & echo $$ $!; while :; do sleep 0.02; done"
-    begun = time.monotonic()
-    result = await site.run(command, timeout=0.3, grace=30)
-    assert time.monotonic() - begun < 10
-    first, *rest = result.stdout.split(b"\n")
-    check(result, Outcome.TIMED_OUT, out=result.stdout)
-    assert b"bye" in rest
-    assert [alive(int(word)) for word in first.split()] == [False, False]
+    await check_timeout(site)
 
 
 async def test_kill_after_the_grace(site: Site) -> None:
     """A process that ignores TERM gets KILL, within the grace and a little more."""
-    begun = time.monotonic()
-    result = await site.run("trap '' TERM; echo $$; sleep 1000; sleep 1000", timeout=0.3, grace=0.5)
-    assert 0.79 <= time.monotonic() - begun < 8
-    check(result, Outcome.TIMED_OUT, out=result.stdout)
-    assert not alive(int(result.stdout))
+    await check_kill_after_the_grace(site)
 
 
 async def test_deadline_of_the_run(site: Site) -> None:
     """The same for a whole run."""
-    nodes = site.nodes[:3]
-    with pytest.raises(TaskTimeoutError) as raised:
-        await site.run_all("echo $$; exec sleep 1000", nodes=nodes, deadline=0.5, grace=30)
-    results = [raised.value.result[node] for node in nodes]
-    assert {result.outcome for result in results} == {Outcome.TIMED_OUT}
-    assert [result.node for result in results if result.stdout and alive(int(result.stdout))] == []
+    await check_deadline(site, 0.5)
 
 
 async def test_cancelled(site: Site) -> None:
