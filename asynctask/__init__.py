@@ -4,12 +4,13 @@ This module holds the public names; everything else is behind them. The package 
 and a module imports only from its own floor or a lower one (``tests/test_structure.py``):
 
 0. ``errors``
-1. ``group_sources`` ``nodes`` ``lines`` ``messages`` ``outcome`` ``events`` ``states`` ``waiting``
-2. ``process_groups`` ``processes`` ``ssh`` ``transfer``
+1. ``group_sources`` ``nodes`` ``lines`` ``messages`` ``outcome`` ``events`` ``emitter`` ``states``
+   ``waiting``
+2. ``process_groups`` ``processes`` ``ssh`` ``transfer`` ``dispatch`` ``pollers``
 3. ``port`` ``timer`` ``workers``
 4. ``settings`` ``parameters`` ``results`` ``calling`` ``pump`` ``targets`` ``attachments`` ``spawning``
-   ``scheduling`` ``background`` ``iteration`` ``making`` ``intake`` ``task`` ``streaming``
-5. ``sync`` ``testing``
+   ``scheduling`` ``background`` ``iteration`` ``publishing`` ``making`` ``intake`` ``task`` ``streaming``
+5. ``rules`` ``sync`` ``testing``
 6. ``cli``
 
 Names are loaded when they are first used, so that ``import asynctask`` and the command line start
@@ -24,6 +25,11 @@ from typing import TYPE_CHECKING
 from asynctask._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from asynctask.emitter import EmittedEvent as EmittedEvent
+    from asynctask.emitter import EmitterStatistics as EmitterStatistics
+    from asynctask.emitter import EventEmitter as EventEmitter
+    from asynctask.emitter import EventStream as EventStream
+    from asynctask.emitter import Subscription as Subscription
     from asynctask.errors import AsyncTaskError as AsyncTaskError
     from asynctask.errors import AuthenticationError as AuthenticationError
     from asynctask.errors import ConnectionDroppedError as ConnectionDroppedError
@@ -97,6 +103,7 @@ if TYPE_CHECKING:
     from asynctask.workers.sudo import Sudo as Sudo
 
 _HOMES = {
+    "emitter": ("EmittedEvent", "EmitterStatistics", "EventEmitter", "EventStream", "Subscription"),
     "errors": (
         "AsyncTaskError",
         "AuthenticationError",

@@ -96,7 +96,7 @@ class EmitterClosedError(AsyncTaskError):
 
 
 class EmitterFullError(AsyncTaskError):
-    """There is no room for the event now, and its owner chose that this is an error. Nothing was published."""
+    """There is no room for the event, and its owner chose that this is an error. Nothing was published."""
 
 
 # -- of what is watched ---------------------------------------------------------------------
