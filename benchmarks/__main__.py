@@ -24,6 +24,8 @@ ROWS = {
     "P7": "p7_held",
     "P8": "p8_simulated",
     "P9": "p9_startup",
+    "P10": "p10_emitter",
+    "P12": "p12_pollers",
 }
 _ROUNDS = 5
 

@@ -20,13 +20,15 @@ pytest_plugins = ["pytester", "tests.harness.plugin", "tests.running"]
 
 _LOADED_WHEN_USED = (
     "ClusterShell.NodeSet",
+    "aiohttp",
     "anyio._backends._asyncio",
     "asyncssh",
+    "botocore.session",
     "click",
-    "rich.console",
-    "rich.live",
-    "rich.progress",
-    "rich.table",
+    "keystoneauth1.identity.v3",
+    "keystoneauth1.session",
+    "swiftclient.authv1",
+    "swiftclient.client",
 )
 
 
