@@ -1,8 +1,9 @@
-"""Iterating over a run: each result as its node ends, each event as it happens."""
+"""A run seen from outside: each result as its node ends, each event as a record as it happens."""
 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from asynctask.timer import Timer
     from asynctask.workers.base import Worker
 
-__all__ = ("AsCompleted", "TaskEvents")
+__all__ = ("AsCompleted", "Recording", "TaskEvents")
 
 #: How many events wait for the reader before those who cause them do.
 _EVENTS = 1024
@@ -63,46 +64,15 @@ class AsCompleted(AsyncIterator[NodeResult]):
         self._more.set()
 
 
-class TaskEvents(AsyncIterator[events.TaskEvent]):
-    """The events of a run. Made by :meth:`asynctask.Task.events`.
+class Recording(ABC):
+    """A handler that makes a record of each event."""
 
-    Cancelling ``__anext__`` loses no event.
-    """
-
-    def __init__(self, task: Task, timeout: float | None) -> None:
-        self._task = task
-        self._timeout = timeout
-        self._port = Port(_EVENTS)
-        self._background: Background | None = None
-
-    async def __anext__(self) -> events.TaskEvent:
-        if self._background is None:
-            self._background = self._task._in_background(self._go())
-        try:
-            event: events.TaskEvent = await self._port.msg_recv()
-        except PortClosedError:
-            await self._background.over.wait()
-            self._background.tell()
-            raise StopAsyncIteration from None
-        return event
-
-    async def _go(self) -> Result:
-        self._task._watch(self)
-        try:
-            return await self._task.run(self._timeout)
-        finally:
-            self._task._unwatch(self)
-            self._port.close()
+    @abstractmethod
+    async def _add(self, event: events.TaskEvent) -> None: ...
 
     def _abandon(self) -> None:
-        """Nobody reads any more: the run does not wait for it."""
-        self._port.close()
-
-    # -- the handler ------------------------------------------------------------------------------
-
-    async def _add(self, event: events.TaskEvent) -> None:
-        with suppress(PortClosedError):
-            await self._port.msg_send(event)
+        """The task's block ends: the run must not wait for who reads."""
+        return
 
     async def ev_start(self, worker: Worker) -> None:
         await self._add(events.WorkerStarted(worker))
@@ -139,3 +109,42 @@ class TaskEvents(AsyncIterator[events.TaskEvent]):
 
     async def ev_timer(self, timer: Timer) -> None:
         await self._add(events.TimerFired(timer))
+
+
+class TaskEvents(Recording, AsyncIterator[events.TaskEvent]):
+    """The events of a run. Made by :meth:`asynctask.Task.events`.
+
+    Cancelling ``__anext__`` loses no event.
+    """
+
+    def __init__(self, task: Task, timeout: float | None) -> None:
+        self._task = task
+        self._timeout = timeout
+        self._port = Port(_EVENTS)
+        self._background: Background | None = None
+
+    async def __anext__(self) -> events.TaskEvent:
+        if self._background is None:
+            self._background = self._task._in_background(self._go())
+        try:
+            event: events.TaskEvent = await self._port.msg_recv()
+        except PortClosedError:
+            await self._background.over.wait()
+            self._background.tell()
+            raise StopAsyncIteration from None
+        return event
+
+    async def _go(self) -> Result:
+        self._task._watch(self)
+        try:
+            return await self._task.run(self._timeout)
+        finally:
+            self._task._unwatch(self)
+            self._port.close()
+
+    def _abandon(self) -> None:
+        self._port.close()
+
+    async def _add(self, event: events.TaskEvent) -> None:
+        with suppress(PortClosedError):
+            await self._port.msg_send(event)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from asynctask.background import Background
 from asynctask.errors import HandlerErrors, TaskStateError, TaskTimeoutError
 from asynctask.intake import Intake
-from asynctask.iteration import AsCompleted, TaskEvents
+from asynctask.iteration import AsCompleted, Recording, TaskEvents
 from asynctask.making import share_pool
 from asynctask.outcome import NodeResult, Outcome
+from asynctask.publishing import TaskPublisher
 from asynctask.results import Getters, Result
 from asynctask.scheduling import Run, RunStatistics
 from asynctask.settings import (
@@ -29,6 +30,7 @@ from asynctask.workers.base import check_seconds
 from asynctask.workers.resources import Resources
 
 if TYPE_CHECKING:
+    from asynctask.emitter import EventEmitter
     from asynctask.ssh.pool import ConnectionPool
 
 __all__ = ("Task", "copy", "rcopy", "run")
@@ -72,7 +74,7 @@ class Task(Intake, Getters):
             share_pool(self._resources, pool)
         self._latest = Result()
         self._on_ends: list[Callable[[Sequence[NodeResult]], None]] = []
-        self._watchers: list[TaskEvents] = []
+        self._watchers: list[Recording] = []
         self._background: Background | None = None
 
     # -- running --------------------------------------------------------------------------------
@@ -210,6 +212,23 @@ class Task(Intake, Getters):
             raise TaskStateError("events() needs the task to be used as `async with asynctask.Task()`")
         return TaskEvents(self, timeout)
 
+    def publish_to(self, emitter: EventEmitter, name: str) -> TaskPublisher:
+        """Publish what the task does, from its next run on, until the publisher is stopped.
+
+        Each event of its workers, timers and ports with handlers goes to ``task.<name>.<event>``, where the
+        event is called as in a handler, without ``ev_``; the argument is its record (``asynctask.events``).
+
+        Args:
+            emitter: of the same event loop.
+            name: one component of the topic.
+
+        Raises:
+            UsageError: the name is empty, or has a dot, a blank or ``*``.
+        """
+        publisher = TaskPublisher(emitter, name, self._unwatch)
+        self._watch(publisher)
+        return publisher
+
     def abort(self, *, kill: bool = False) -> None:
         """Stop the run: what runs ends as aborted, what waits never starts; results are kept.
 
@@ -314,13 +333,13 @@ class Task(Intake, Getters):
         for on_end in self._on_ends:
             on_end(results)
 
-    def _watch(self, handler: TaskEvents) -> None:
+    def _watch(self, handler: Recording) -> None:
         """Have a handler hear everything from the next run on."""
         self._watchers.append(handler)
         if self._prepared is not None:
             self._prepared.watch(handler)
 
-    def _unwatch(self, handler: TaskEvents) -> None:
+    def _unwatch(self, handler: Recording) -> None:
         self._watchers.remove(handler)
 
 

@@ -20,6 +20,7 @@ _COMMANDS = {
     "demo": "Try it: start a cluster in this process and run commands on it.",
     "nodes": "Fold, expand or count node sets, or list node groups.",
     "run": "Run a command on many nodes.",
+    "watch": "Run a command when files or objects change.",
 }
 
 
