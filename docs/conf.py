@@ -34,12 +34,12 @@ autodoc_preserve_defaults = True
 nitpicky = True
 # The documentation of Python and of other packages is elsewhere, and the build must not need a network.
 nitpick_ignore_regex = [
-    (r"py:.*", r"(anyio|asyncio|asyncssh|collections|concurrent|contextlib|enum)(\..+)?"),
+    (r"py:.*", r"(abc|anyio|asyncio|asyncssh|collections|concurrent|contextlib|enum)(\..+)?"),
     (r"py:.*", r"(os|pathlib|threading|types|typing|ClusterShell)(\..+)?"),
-    (r"py:class", r"(asynctask\..+\.)?_?[A-Z]"),  # type variables
+    (r"py:class", r"(asynctask\..+\.)?(_?[A-Z]|_Maker)"),  # type variables
     # Internal; in signatures for who writes a worker.
-    (r"py:class", r"asynctask\.(processes|waiting|workers\.streams|sync\.home)\..+"),
-    (r"py:class", r"Args|HostKeys|Nodes|PathLike|Prompt|_NodesArgument"),  # other names for types
+    (r"py:class", r"asynctask\.(processes|waiting|workers\.streams|sync\.home|iteration|pollers\.walk)\..+"),
+    (r"py:class", r"Args|Carrier|HostKeys|Nodes|PathLike|Prompt|_NodesArgument"),  # other names for types
 ]
 
 _NAPOLEON = Config(napoleon_custom_sections=[("Keys", "params_style")], napoleon_use_rtype=False)

@@ -16,4 +16,23 @@ from asynctask.dispatch.handlers import ExecEventHandler as ExecEventHandler
 from asynctask.dispatch.handlers import PrintEventHandler as PrintEventHandler
 from asynctask.dispatch.handlers import ThreadEventHandler as ThreadEventHandler
 from asynctask.dispatch.processor import EventProcessor as EventProcessor
+from asynctask.dispatch.processor import ProcessorStatistics as ProcessorStatistics
 from asynctask.dispatch.queue import EventQueue as EventQueue
+from asynctask.dispatch.queue import QueueStatistics as QueueStatistics
+
+__all__ = (
+    "ChainEventHandler",
+    "DispatcherStatistics",
+    "ErrorEvent",
+    "Event",
+    "EventDispatcher",
+    "EventGenerator",
+    "EventHandler",
+    "EventProcessor",
+    "EventQueue",
+    "ExecEventHandler",
+    "PrintEventHandler",
+    "ProcessorStatistics",
+    "QueueStatistics",
+    "ThreadEventHandler",
+)

@@ -24,7 +24,29 @@ from asynctask.pollers.registry import register_poller as register_poller
 from asynctask.pollers.watching import Watch as Watch
 
 if TYPE_CHECKING:
-    from typing import Any
+    from asynctask.pollers.http import HttpPoller as HttpPoller
+    from asynctask.pollers.inotify import INotifyPoller as INotifyPoller
+    from asynctask.pollers.s3 import S3Poller as S3Poller
+    from asynctask.pollers.swift import SwiftPoller as SwiftPoller
+
+__all__ = (
+    "Change",
+    "FilePoller",
+    "HttpPoller",
+    "INotifyPoller",
+    "Listing",
+    "Poller",
+    "PollerGenerator",
+    "PollerStatistics",
+    "S3Poller",
+    "SnapshotPoller",
+    "Stamp",
+    "SwiftPoller",
+    "Watch",
+    "make_poller",
+    "publish_changes",
+    "register_poller",
+)
 
 _HOME_OF = {
     "HttpPoller": "http",
@@ -34,7 +56,8 @@ _HOME_OF = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    value: object = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    return value

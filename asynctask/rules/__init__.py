@@ -18,3 +18,16 @@ from asynctask.rules.model import Rules as Rules
 from asynctask.rules.model import Watched as Watched
 from asynctask.rules.reading import load_rules as load_rules
 from asynctask.rules.reading import parse_rules as parse_rules
+
+__all__ = (
+    "Rate",
+    "Rule",
+    "RuleEnded",
+    "RuleEngine",
+    "RuleStatistics",
+    "Rules",
+    "Watched",
+    "load_rules",
+    "parse_rules",
+    "run_rules",
+)

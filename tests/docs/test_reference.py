@@ -5,12 +5,20 @@ from __future__ import annotations
 import pytest
 
 import asynctask
+import asynctask.dispatch
+import asynctask.pollers
+import asynctask.rules
 import asynctask.testing
 from tests.docs.site import ROOT
 
-REFERENCE = (ROOT / "docs" / "reference.md").read_text()
+REFERENCE = "".join((ROOT / "docs" / page).read_text() for page in ("reference.md", "reference-events.md"))
 NAMES = [f"asynctask.{name}" for name in asynctask.__all__ if name != "__version__"]
 NAMES += [f"asynctask.testing.{name}" for name in asynctask.testing.__all__]
+NAMES += [
+    f"{package.__name__}.{name}"
+    for package in (asynctask.dispatch, asynctask.pollers, asynctask.rules)
+    for name in package.__all__
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
