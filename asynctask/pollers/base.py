@@ -47,7 +47,7 @@ class Poller(ABC):
     Args:
         url: what to watch, in its canonical form and without credentials.
         existing: report what is there at the start as created. Else it is the baseline. A state counts more.
-        state: what :meth:`save` returned, perhaps in another process: go on from there.
+        state: what :meth:`.Poller.save` returned, perhaps in another process: go on from there.
         timeout: seconds that one look may take.
 
     Raises:
@@ -195,7 +195,7 @@ class Poller(ABC):
             return await self._aside.do(lambda: pack(self._url, self._ledger.delivered()))
 
     async def aclose(self) -> None:
-        """End it. Who waits for it gets a :class:`TaskStateError`; a watch ends. Closing again does nothing.
+        """End it. Who waits for it gets a ``TaskStateError``; a watch ends. Closing again does nothing.
 
         Takes 5 seconds at most, cancelled or not. A thread that hangs in the file system is left to itself.
         """

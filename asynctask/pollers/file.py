@@ -38,9 +38,9 @@ class FilePoller(Poller):
         ignore: shell patterns for names that are not looked at, nor what is below: ``ignore=["*.tmp"]``.
         only: shell patterns for names; others are not reported.
         existing: report what is there at the start as created.
-        state: what :meth:`save` of an earlier poller returned. Give it the same patterns.
+        state: what :meth:`.Poller.save` of an earlier poller returned. Give it the same patterns.
         timeout: seconds that a look may take. One that hangs is left alone, and there is none besides.
-        scan: :func:`asynctask.pollers.walk.walk`, or what stands for it; called in a thread.
+        scan: ``asynctask.pollers.walk.walk``, or what stands for it; called in a thread.
 
     Raises:
         UsageError: a value that cannot be used.

@@ -44,7 +44,7 @@ class HttpPoller(SnapshotPoller):
         verify: a file of CA certificates that count instead of those of the system.
         body_limit: the most bytes of a body that has to be compared.
         existing: report the resource as created if it is there at the start.
-        state: what :meth:`save` returned.
+        state: what :meth:`.Poller.save` returned.
         timeout: seconds that one look may take.
 
     Raises:

@@ -56,7 +56,8 @@ class INotifyPoller(FilePoller):
         ignore: shell patterns for names that are not looked at, nor what is below.
         only: shell patterns for names; others are not reported.
         existing: report what is there at the start as created.
-        state: what :meth:`save` of an earlier poller, of this kind or a :class:`FilePoller`, returned.
+        state: what :meth:`.Poller.save` of an earlier poller returned, of this kind or a
+            :class:`FilePoller`.
         timeout: seconds that a look may take.
         partial: report files as soon as they are made, and modified with each write.
         fall_back: where inotify cannot be had, or does not tell of everything, do as :class:`FilePoller`

@@ -37,7 +37,7 @@ class S3Poller(SnapshotPoller):
         verify: a file of CA certificates that count instead of those of the system.
         page_size: objects that are asked for at a time, from 1 to 1000.
         existing: report what is there at the start as created.
-        state: what :meth:`save` returned.
+        state: what :meth:`.Poller.save` returned.
         timeout: seconds that one look, at all pages, may take.
 
     Raises:

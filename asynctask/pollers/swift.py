@@ -57,7 +57,7 @@ class SwiftPoller(SnapshotPoller):
         newest: have the server ask all replicas for the newest listing. Else one that lags behind may answer,
             and an object seems to vanish and come back.
         existing: report what is there at the start as created.
-        state: what :meth:`save` returned.
+        state: what :meth:`.Poller.save` returned.
         timeout: seconds that one look may take.
         request_timeout: seconds that the server may be silent.
 
