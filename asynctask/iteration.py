@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from asynctask import events
 from asynctask.background import Background
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from asynctask.workers.base import Worker
 
 __all__ = ("AsCompleted", "Recording", "TaskEvents")
+
+_P = ParamSpec("_P")
 
 #: How many events wait for the reader before those who cause them do.
 _EVENTS = 1024
@@ -68,47 +70,48 @@ class Recording(ABC):
     """A handler that makes a record of each event."""
 
     @abstractmethod
-    async def _add(self, event: events.TaskEvent) -> None: ...
+    async def _add(self, kind: Callable[_P, events.TaskEvent], *args: _P.args, **kwargs: _P.kwargs) -> None:
+        """Make a record of this kind with these values, and do something with it."""
 
     def _abandon(self) -> None:
         """The task's block ends: the run must not wait for who reads."""
         return
 
     async def ev_start(self, worker: Worker) -> None:
-        await self._add(events.WorkerStarted(worker))
+        await self._add(events.WorkerStarted, worker)
 
     async def ev_pickup(self, worker: Worker, node: str) -> None:
-        await self._add(events.NodeStarted(worker, node))
+        await self._add(events.NodeStarted, worker, node)
 
     async def ev_read(self, worker: Worker, node: str, sname: str, msg: bytes) -> None:
-        await self._add(events.NodeOutput(worker, node, sname, msg))
+        await self._add(events.NodeOutput, worker, node, sname, msg)
 
     async def ev_written(self, worker: Worker, node: str, sname: str, size: int) -> None:
-        await self._add(events.InputWritten(worker, node, sname, size))
+        await self._add(events.InputWritten, worker, node, sname, size)
 
     async def ev_unwritten(self, worker: Worker, node: str, sname: str, size: int) -> None:
-        await self._add(events.InputUnwritten(worker, node, sname, size))
+        await self._add(events.InputUnwritten, worker, node, sname, size)
 
     async def ev_progress(self, worker: Worker, node: str, progress: events.Progress) -> None:
-        await self._add(events.CopyProgress(worker, node, progress))
+        await self._add(events.CopyProgress, worker, node, progress)
 
     async def ev_hup(self, worker: Worker, node: str, rc: int) -> None:
-        await self._add(events.NodeExited(worker, node, rc))
+        await self._add(events.NodeExited, worker, node, rc)
 
     async def ev_end(self, worker: Worker, node: str, result: NodeResult) -> None:
-        await self._add(events.NodeEnded(worker, node, result))
+        await self._add(events.NodeEnded, worker, node, result)
 
     async def ev_close(self, worker: Worker, timedout: bool) -> None:
-        await self._add(events.WorkerClosed(worker, timedout))
+        await self._add(events.WorkerClosed, worker, timedout)
 
     async def ev_port_start(self, port: Port) -> None:
-        await self._add(events.PortStarted(port))
+        await self._add(events.PortStarted, port)
 
     async def ev_msg(self, port: Port, msg: Any) -> None:
-        await self._add(events.MessageReceived(port, msg))
+        await self._add(events.MessageReceived, port, msg)
 
     async def ev_timer(self, timer: Timer) -> None:
-        await self._add(events.TimerFired(timer))
+        await self._add(events.TimerFired, timer)
 
 
 class TaskEvents(Recording, AsyncIterator[events.TaskEvent]):
@@ -145,6 +148,6 @@ class TaskEvents(Recording, AsyncIterator[events.TaskEvent]):
     def _abandon(self) -> None:
         self._port.close()
 
-    async def _add(self, event: events.TaskEvent) -> None:
+    async def _add(self, kind: Callable[_P, events.TaskEvent], *args: _P.args, **kwargs: _P.kwargs) -> None:
         with suppress(PortClosedError):
-            await self._port.msg_send(event)
+            await self._port.msg_send(kind(*args, **kwargs))

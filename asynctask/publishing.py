@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 
 from asynctask import events
 from asynctask.errors import EmitterClosedError, EmitterFullError, UsageError
@@ -13,9 +13,9 @@ from asynctask.iteration import Recording
 if TYPE_CHECKING:
     from asynctask.emitter import EventEmitter
 
-__all__ = ("TaskPublisher",)
+__all__ = ("TASK_EVENTS", "TaskPublisher")
 
-_NAMES: dict[type, str] = {
+_NAMES: dict[Callable[..., events.TaskEvent], str] = {
     events.WorkerStarted: "start",
     events.NodeStarted: "pickup",
     events.NodeOutput: "read",
@@ -29,14 +29,17 @@ _NAMES: dict[type, str] = {
     events.MessageReceived: "msg",
     events.TimerFired: "timer",
 }
+_P = ParamSpec("_P")
+#: The last words of the topics.
+TASK_EVENTS = frozenset(_NAMES.values())
 _NO_COMPONENT = re.compile(r"[.*\s]")
 
 
 class TaskPublisher(Recording):
     """Publishes the events of a task. Made by :meth:`asynctask.Task.publish_to`.
 
-    An event for which the emitter has no room, or that comes when it is closed, is not published and
-    counted; the run goes on.
+    Of an event that nobody hears not even a record is made. One for which the emitter has no room, or that
+    comes when it is closed, is not published and counted; the run goes on.
 
     Attributes:
         published: how many events were handed to the emitter.
@@ -61,11 +64,14 @@ class TaskPublisher(Recording):
             self._unwatch(self)
             self._unwatch = None
 
-    async def _add(self, event: events.TaskEvent) -> None:
+    async def _add(self, kind: Callable[_P, events.TaskEvent], *args: _P.args, **kwargs: _P.kwargs) -> None:
         if self._unwatch is None:
             return
+        topic = self._topics[kind]
+        if not self._emitter.closed and not self._emitter.hears(topic):
+            return
         try:
-            self._emitter.publish(self._topics[type(event)], event)
+            self._emitter.publish(topic, kind(*args, **kwargs))
         except (EmitterClosedError, EmitterFullError):
             self.refused += 1
         else:

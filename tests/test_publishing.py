@@ -60,6 +60,20 @@ async def test_only_what_is_subscribed_to_is_delivered() -> None:
     assert (heard, publisher.refused) == (["task.t.close"], 0)
 
 
+async def test_of_what_nobody_hears_there_is_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not even made; nor counted by the emitter."""
+    heard: list[str] = []
+    monkeypatch.delattr(events.NodeOutput, "__init__")  # making one would fail
+    async with EventEmitter() as emitter, Task() as task:
+        emitter.subscribe("task.t.end", lambda topic, record: heard.append(topic))
+        publisher = task.publish_to(emitter, "t")
+        task.schedule(Scripted(greet, ["a"]))
+        await task.run()
+        await turns(3)
+        assert (heard, publisher.published, publisher.refused) == (["task.t.end"], 1, 0)
+        assert emitter.statistics().unheard == 0
+
+
 async def test_a_full_emitter_does_not_break_the_run() -> None:
     """What it does not take is counted."""
     async with EventEmitter(max_size=1, overflow="error") as emitter, Task() as task:

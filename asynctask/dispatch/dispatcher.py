@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -220,10 +221,15 @@ class EventDispatcher:
     async def _end(self) -> None:
         """End at once what has not ended yet."""
         assert self._engine is not None
-        if not self._over.is_set():
+        try:
             await wait_out(self._begun)  # a task that never ran would stop no generator
+        finally:
             self._engine.cancel()
-            await wait_out(self._over)
+            try:
+                await wait_out(self._over)
+            finally:
+                if not self._polling.has_ended():  # others cancelled its task before it ran
+                    await self._polling.run(poll=False)
 
     async def _take_back(self, host: asyncio.Task[Any] | None, exc: BaseException | None) -> None:
         """The block was cancelled by us, to be told what ended the dispatcher: nobody else shall hear it."""
@@ -239,17 +245,17 @@ class EventDispatcher:
 
     async def _run(self, poll: bool) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._guard(self.processor.run()), name="event processor")
-            group.create_task(self._poll(poll), name="event generators")
+            group.create_task(self._guard(self.processor.run), name="event processor")
+            group.create_task(self._guard(partial(self._poll, poll)), name="event generators")
 
     async def _poll(self, poll: bool) -> None:
         self._begun.set()
-        await self._guard(self._polling.run(poll=poll))
+        await self._polling.run(poll=poll)
 
-    async def _guard(self, side: Coroutine[Any, Any, None]) -> None:
+    async def _guard(self, side: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a side; what ends a program is kept for the owner, and the other side ends too."""
         try:
-            await side
+            await side()
         except (Exception, asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as exc:
@@ -257,6 +263,7 @@ class EventDispatcher:
             self.processor.stop()
 
     def _ended(self, engine: asyncio.Task[None]) -> None:
+        self._begun.set()  # at the latest
         self._over.set()
         if not engine.cancelled() and (error := engine.exception()) is not None:
             self._fatal = self._fatal or error

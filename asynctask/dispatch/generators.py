@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from asynctask.dispatch.threads import in_thread
@@ -62,30 +62,25 @@ class Source:
 
     async def poll(self) -> tuple[list[Any], Exception | None]:
         """Ask for events; those it gave, and what went wrong before it had given all."""
-        events: list[Any] = []
-        returned = await self._call("get_events")
-        if not isinstance(returned, Iterable):
-            return events, TypeError(f"get_events() returned {returned!r}: a list of events is wanted")
-        try:
-            for event in returned:
-                check_event(event)
-                events.append(event)
-        except Exception as exc:
-            return events, exc
-        return events, None
+        asked = await self._call(self._ask)
+        return _taken(await asked) if inspect.isawaitable(asked) else asked
+
+    def _ask(self) -> Any:
+        """Called in the thread, if there is one: so is what a ``get_events()`` with ``yield`` does."""
+        returned = self.generator.get_events()
+        return returned if inspect.isawaitable(returned) else _taken(returned)
 
     async def stop(self) -> None:
         """Tell it that it is over."""
         if callable(getattr(self.generator, "stop", None)):
-            await self._call("stop")
+            outcome = await self._call(self.generator.stop)
+            if inspect.isawaitable(outcome):
+                await outcome
 
-    async def _call(self, name: str) -> Any:
-        method = getattr(self.generator, name)
+    async def _call(self, function: Callable[[], Any]) -> Any:
         if self.thread:
-            outcome = await in_thread(f"generator {type(self.generator).__name__}", method)
-        else:
-            outcome = method()
-        return await outcome if inspect.isawaitable(outcome) else outcome
+            return await in_thread(f"generator {type(self.generator).__name__}", function)
+        return function()
 
     # -- what fails again and again ---------------------------------------------------------------
 
@@ -106,6 +101,20 @@ class Source:
             self.left_out -= 1
             return False
         return True
+
+
+def _taken(returned: Any) -> tuple[list[Any], Exception | None]:
+    """The events that a poll has returned, and what went wrong before it had given all."""
+    events: list[Any] = []
+    if not isinstance(returned, Iterable):
+        return events, TypeError(f"get_events() returned {returned!r}: a list of events is wanted")
+    try:
+        for event in returned:
+            check_event(event)
+            events.append(event)
+    except Exception as exc:
+        return events, exc
+    return events, None
 
 
 def check_event(event: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import reprlib
 import sys
 from collections.abc import Awaitable, Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ __all__ = (
     "ExecEventHandler",
     "PrintEventHandler",
     "ThreadEventHandler",
+    "finished",
     "process",
 )
 
@@ -28,7 +30,11 @@ _SECRET = re.compile("pass|secret|token|credential", re.IGNORECASE)
 
 async def process(handler: Any, event: Any) -> Any:
     """Have a handler process an event, be its method plain or async; what it returns."""
-    outcome = handler.process_event(event)
+    return await finished(handler.process_event(event))
+
+
+async def finished(outcome: Any) -> Any:
+    """What a method has returned, or what comes of it if it is to be awaited."""
     return await outcome if inspect.isawaitable(outcome) else outcome
 
 
@@ -46,6 +52,7 @@ class EventHandler:
         """
         raise NotImplementedError(f"{type(self).__name__} has no process_event()")
 
+    @reprlib.recursive_repr()  # handlers may know of one another
     def __str__(self) -> str:
         shown_properties = ", ".join(f"{name}={value}" for name, value in self._properties())
         return f"{type(self).__name__}({shown_properties})"
@@ -88,6 +95,7 @@ class ChainEventHandler(EventHandler):
                 return False
         return True
 
+    @reprlib.recursive_repr()
     def __str__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(shown, self.handlers))})"
 
@@ -167,5 +175,5 @@ class ThreadEventHandler(EventHandler):
 
     async def process_event(self, event: Any) -> Any:
         """What the handler returns. Cancelling waits for it, ten seconds at most."""
-        outcome = await in_thread(f"handler {type(self.handler).__name__}", self.handler.process_event, event)
-        return await outcome if inspect.isawaitable(outcome) else outcome
+        name = f"handler {type(self.handler).__name__}"
+        return await finished(await in_thread(name, self.handler.process_event, event))

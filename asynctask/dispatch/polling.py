@@ -8,7 +8,9 @@ import math
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
+from contextvars import Context, copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import anyio
@@ -66,6 +68,7 @@ class Polling:
         self._requested = False
         self._ended = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._context: Context | None = None  # of run(), for what begins later
         self._group: asyncio.TaskGroup | None = None
         self._waits: set[anyio.CancelScope] = set()
         self._fatal: BaseException | None = None
@@ -111,22 +114,31 @@ class Polling:
         self._loop = asyncio.get_running_loop()
         try:
             with entered(self):
-                if poll:
-                    await self._poll_all()
+                self._context = copy_context()
+                await self._poll_and_stop(poll)
+        finally:
+            self.queue.close()
+            self._loop = self._context = None
+        if self._fatal is not None:
+            raise self._fatal
+
+    async def _poll_and_stop(self, poll: bool) -> None:
+        try:
+            if poll:
+                await self._poll_all()
         except asyncio.CancelledError:
             self.queue.close()  # nobody shall wait for room any more
             raise
         finally:
-            with entered(self):
-                await self._stop_all()
-            self.queue.close()
-            self._loop = None
-        if self._fatal is not None:
-            raise self._fatal
+            await self._stop_all()
 
     def is_stopping(self) -> bool:
         """Whether somebody has asked for its end."""
         return self._requested
+
+    def has_ended(self) -> bool:
+        """Whether it is over, and the generators were told so."""
+        return self._ended
 
     def generators(self) -> list[Any]:
         """What it asks."""
@@ -151,26 +163,32 @@ class Polling:
 
     def _begin(self, source: Source) -> None:
         """Start the task of a generator that has its own."""
-        if self._group is None or source.begun or not source.is_apart or self._requested:
+        if self._group is None or self._context is None or source.begun or not source.is_apart:
             return
         source.begun = True
-        self._group.create_task(self._guard(self._push(source) if source.pushes else self._cycle(source)))
+        work = self._push if source.pushes else self._cycle
+        self._group.create_task(self._guard(partial(work, source)), context=self._context.copy())
 
     # -- rounds -------------------------------------------------------------------------------------
 
     async def _poll_all(self) -> None:
-        try:
-            async with asyncio.TaskGroup() as self._group:
-                for source in tuple(self._sources):
-                    self._begin(source)
-                await self._guard(self._cycle())
-        finally:
-            self._group = None
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            try:
+                self._begin_all()
+                await self._guard(self._cycle)
+                self._begin_all()  # what came too late has its last round, too
+            finally:
+                self._group = None
 
-    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin_all(self) -> None:
+        for source in tuple(self._sources):
+            self._begin(source)
+
+    async def _guard(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """What ends a program goes to the end of :meth:`run`; a loop would have raised it in its middle."""
         try:
-            await work
+            await work()
         except (Exception, asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as exc:
@@ -256,7 +274,7 @@ class Polling:
         while left := self._left_to_stop():
             async with asyncio.TaskGroup() as group:
                 for source in left:
-                    group.create_task(self._guard(self._stop_one(source)))
+                    group.create_task(self._guard(partial(self._stop_one, source)))
 
     def _left_to_stop(self) -> list[Source]:
         with self._lock:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from asynctask.dispatch.event import ErrorEvent, shown
-from asynctask.dispatch.handlers import process
+from asynctask.dispatch.handlers import finished, process
 from asynctask.dispatch.inside import entered
 from asynctask.dispatch.queue import EventQueue
 from asynctask.errors import TaskStateError, UsageError
@@ -120,7 +120,8 @@ class EventProcessor:
             await self._report(event)
             return
         try:
-            outcome = await process(event.handler, event)
+            # Called here, not in another coroutine, which would make another error of StopIteration.
+            outcome = await finished(event.handler.process_event(event))
         except (Exception, asyncio.CancelledError) as exc:
             if is_cancelled(exc):
                 raise

@@ -62,7 +62,7 @@ class EventQueue:
             raise UsageError(f"overflow={overflow!r}: one of {', '.join(get_args(Overflow))}")
         self.maxsize = maxsize
         self.overflow = overflow
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # what is dropped may run code when it goes: a finalizer that asks us
         self._events: deque[Any] = deque()
         self._getters: set[Future[None]] = set()
         self._putters: deque[tuple[Future[bool], Any]] = deque()
@@ -141,7 +141,7 @@ class EventQueue:
             self._wake_getters()
             while self._putters:
                 _answer(self._putters.popleft()[0], False)
-            callbacks = tuple(self._when_closed)
+            callbacks, self._when_closed = self._when_closed, []
         for callback in callbacks:
             callback()
 

@@ -47,7 +47,17 @@ class Box:
         overflow: what to do with more of them.
     """
 
-    __slots__ = ("_dropping", "_events", "dropped", "name", "overflow", "promised", "size", "strict")
+    __slots__ = (
+        "_complaint",
+        "_dropping",
+        "_events",
+        "dropped",
+        "name",
+        "overflow",
+        "promised",
+        "size",
+        "strict",
+    )
 
     def __init__(self, name: str, size: int, overflow: StreamOverflow) -> None:
         self.name = name
@@ -59,6 +69,7 @@ class Box:
         """In a strict one: the events that are in it, or on their way."""
         self._events: deque[EmittedEvent] = deque()
         self._dropping = False
+        self._complaint = ""
 
     def __len__(self) -> int:
         return len(self._events)
@@ -69,18 +80,30 @@ class Box:
 
     def put(self, event: EmittedEvent) -> bool:
         """Take an event in, as the policy says; tell whether there is one more than before."""
+        is_more = self.add(event)
+        if self._complaint:
+            self.complain()
+        return is_more
+
+    def add(self, event: EmittedEvent) -> bool:
+        """The same without the log, which must not be written with a lock held: others' code runs there."""
         if self.strict or len(self._events) < self.size:
             self._events.append(event)
             return True
         self.dropped += 1
         if not self._dropping:
             self._dropping = True
-            which = "oldest" if self.overflow == "drop_oldest" else "newest"
-            _log.warning("%s: %d events wait, from now on the %s are dropped", self.name, self.size, which)
+            self._complaint = "oldest" if self.overflow == "drop_oldest" else "newest"
         if self.overflow == "drop_oldest":
             self._events.popleft()
             self._events.append(event)
         return False
+
+    def complain(self) -> None:
+        """Say in the log that events are dropped now, if that is news."""
+        if self._complaint:
+            which, self._complaint = self._complaint, ""
+            _log.warning("%s: %d events wait, from now on the %s are dropped", self.name, self.size, which)
 
     def take(self) -> EmittedEvent:
         """The next event."""

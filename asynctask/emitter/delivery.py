@@ -8,6 +8,8 @@ import logging
 from asyncio import get_running_loop
 from collections import deque
 from collections.abc import Coroutine, Iterable, Iterator
+from itertools import takewhile
+from operator import attrgetter
 from threading import RLock
 from time import monotonic
 from typing import Any
@@ -25,6 +27,8 @@ __all__ = ("Delivery",)
 _log = logging.getLogger("asynctask.emitter")
 
 _AT_ONCE = 500  # events of other threads that are published in one turn of the loop
+
+_is_passive = attrgetter("passive")
 
 _Entry = tuple[Route, str, tuple[Any, ...], dict[str, Any] | None]
 
@@ -173,7 +177,9 @@ class Delivery:
                         result = deliver(topic, *args) if kwargs is None else deliver(topic, *args, **kwargs)
                         if result is not None:
                             target.returned(topic, result)
-                    except (Exception, asyncio.CancelledError) as exc:
+                    except (KeyboardInterrupt, SystemExit):
+                        raise
+                    except BaseException as exc:
                         self._failed(target, topic, exc)
                     if monotonic() >= until:
                         return
@@ -245,30 +251,44 @@ class Delivery:
         try:
             loop = get_running_loop()
         except RuntimeError:
+            loop = None
             if self._loop is not None and self._loop.is_running():
                 raise TaskStateError(f"{call}: the loop of the emitter runs in another thread") from None
-            return
-        if loop is self._loop:
-            return
-        if self._loop is not None and not self._loop.is_closed():
+        else:
+            if loop is self._loop:
+                return
+        if self._loop is not None and self._loop.is_closed():
+            self._forget_waiting()
+        elif loop is not None and self._loop is not None:
             raise TaskStateError(f"{call}: the emitter is used in another event loop")
+        if loop is None:
+            return
         with self._lock:
             self._loop = loop
             self._awaited = False
-        self._admission.forget()
+        for subscription in self._subscriptions.values():
+            subscription.restart()
         self._go_on()  # there may be something left from a loop before
+
+    def _forget_waiting(self) -> None:
+        """The loop is closed: who waited there will never come back."""
+        self._admission.forget()
+        self._tasks.clear()
+        for stream in self._streams:
+            stream.forget_readers()
 
     def _new_box(self, name: str) -> Box:
         return Box(name, self._max_size, "wait" if self._overflow == "error" else self._overflow)
 
     def _box_added(self, target: Target) -> None:
-        self._routes.clear()
+        self._registry.forget()
         if target._box is not None and target._box.strict:
             target._box.promised = sum(target in route.targets for route, *_ in self._queue)
 
     def _hand_over(self, target: Target) -> None:
         for route, topic, args, kwargs in self._queue:
-            if target.deliver is not None and target in route.targets:
+            # Streams are first: looking among them alone, however many listeners there are.
+            if target.deliver is not None and target in takewhile(_is_passive, route.targets):
                 target.heard += 1
                 target.deliver(topic, *args, **(kwargs or {}))
 

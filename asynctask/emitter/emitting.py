@@ -144,7 +144,21 @@ class EventEmitter(Delivery):
                     ) from exc
                 self._awaited = True
             self._inbox.promised += self._inbox.strict
-            self._inbox.put(EmittedEvent(topic, args, kwargs))
+            self._inbox.add(EmittedEvent(topic, args, kwargs))
+        self._inbox.complain()
+
+    def hears(self, topic: str) -> bool:
+        """Whether anybody would get an event of this topic now; of a closed emitter, nobody.
+
+        For events that take work to make: one that nobody hears need not be published.
+
+        Raises:
+            UsageError: this is no topic.
+            TaskStateError: the emitter is used in another loop.
+        """
+        self._check_loop("hears")
+        known = self._routes.get(topic) if isinstance(topic, str) else None
+        return bool((known or self._registry.route(topic)).targets)
 
     # -- subscribing ----------------------------------------------------------------------------
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, ClassVar, Protocol
 
 from asynctask.emitter.boxes import Box
-from asynctask.emitter.topics import PatternTree, parse_topic, written
+from asynctask.emitter.topics import Node, PatternTree, parse_topic, written
 
 __all__ = ("MOST_ROUTES", "Owner", "Registry", "Route", "Target")
 
@@ -63,6 +63,9 @@ class Target:
         """Hear nothing more, but of what was delivered already."""
         self.cancel()
 
+    def ended(self) -> None:
+        """It hears nothing any more, and its last call has ended."""
+
     def returned(self, topic: str, result: object) -> None:
         """What a delivery has returned, if it is something."""
 
@@ -113,6 +116,7 @@ class Registry:
 
     def __init__(self) -> None:
         self.routes: dict[Any, Route] = {}
+        self._shared: dict[tuple[Node[Target], ...], Route] = {}  # of topics that the same patterns match
         self._tree: PatternTree[Target] = PatternTree()
         self._last = 0
 
@@ -121,12 +125,12 @@ class Registry:
         self._last += 1
         target.number = self._last
         self._tree.add(target._parts, target)
-        self.routes.clear()
+        self.forget()
 
     def remove(self, target: Target) -> None:
         """Events that are published from now on do not go to it."""
         self._tree.remove(target._parts, target)
-        self.routes.clear()
+        self.forget()
 
     def route(self, topic: str) -> Route:
         """Who is to hear of a topic.
@@ -138,18 +142,27 @@ class Registry:
         known = self.routes.get(topic)
         if known is not None:
             return known
-        targets = tuple(
-            sorted(self._tree.match(parts), key=lambda target: (not target.passive, target.number))
-        )
-        boxes = (target._box for target in targets)
         if len(self.routes) >= MOST_ROUTES:
-            self.routes.clear()
-        route = self.routes[topic] = Route(
-            targets, tuple(box for box in boxes if box is not None and box.strict)
-        )
-        return route
+            self.forget()
+        nodes = self._tree.match(parts)
+        shared = self._shared.get(nodes)
+        if shared is None:
+            shared = self._shared[nodes] = _route_to(target for node in nodes for target in node.items)
+        self.routes[topic] = shared
+        return shared
+
+    def forget(self) -> None:
+        """Look up all routes again."""
+        self.routes.clear()
+        self._shared.clear()
 
     def clear(self) -> None:
-        """Forget all of them."""
+        """Forget all targets."""
         self._tree.clear()
-        self.routes.clear()
+        self.forget()
+
+
+def _route_to(targets: Iterable[Target]) -> Route:
+    ordered = tuple(sorted(targets, key=lambda target: (not target.passive, target.number)))
+    boxes = (target._box for target in ordered)
+    return Route(ordered, tuple(box for box in boxes if box is not None and box.strict))

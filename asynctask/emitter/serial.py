@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
@@ -26,7 +27,7 @@ class SerialCaller:
         owner: the emitter.
     """
 
-    __slots__ = ("_box", "_listener", "_owner", "_started", "_target", "_task")
+    __slots__ = ("_box", "_listener", "_owner", "_started", "_target", "_task", "_topic")
 
     def __init__(self, target: Target, listener: Callable[..., Any], box: Box, owner: Owner) -> None:
         self._target = target
@@ -35,6 +36,7 @@ class SerialCaller:
         self._owner = owner
         self._started: tuple[str, Awaitable[object]] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._topic = ""  # of the call that goes on
 
     def take(self, topic: str, /, *args: Any, **kwargs: Any) -> None:
         """Call the listener in its turn."""
@@ -52,8 +54,13 @@ class SerialCaller:
         if self._task is None:
             self._listener = None
 
+    def restart(self) -> None:
+        """The loop of its task is closed: do in this one what is left."""
+        self._task = None
+        self._go()
+
     def _go(self) -> None:
-        if self._task is not None:
+        if self._task is not None or not self._has_work():
             return
         self._task = self._owner._spawn(self._work(), self._box.name)
         if self._task is None:
@@ -64,13 +71,13 @@ class SerialCaller:
     async def _work(self) -> None:
         until = monotonic() + SLICE
         while (call := self._next()) is not None:
-            topic, result = call
+            self._topic, result = call
             try:
                 await result
             except (Exception, asyncio.CancelledError) as exc:
                 if isinstance(exc, asyncio.CancelledError) and _is_cancelled():
                     raise
-                self._owner._failed(self._target, topic, exc)
+                self._owner._failed(self._target, self._topic, exc)
             if monotonic() >= until:
                 await asyncio.sleep(0)
                 until = monotonic() + SLICE
@@ -89,7 +96,7 @@ class SerialCaller:
     async def _call(self, event: EmittedEvent) -> None:
         assert self._listener is not None
         result = self._listener(event.topic, *event.args, **event.kwargs)
-        if isinstance(result, Awaitable):
+        if inspect.isawaitable(result):
             await result
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -97,12 +104,16 @@ class SerialCaller:
         if task.cancelled():  # by the emitter, or by a loop that is about to end
             self._leave_started()
         else:
-            task.exception()  # KeyboardInterrupt, SystemExit: the loop has raised it already
-            if self._box or self._started is not None:
-                self._go()
-                return
-        if self._target.deliver is None:
+            exc = task.exception()
+            if exc is not None and not isinstance(exc, KeyboardInterrupt | SystemExit):  # those it has raised
+                self._owner._failed(self._target, self._topic, exc)
+            self._go()
+        if self._task is None and self._target.deliver is None:
             self._listener = None
+            self._target.ended()
+
+    def _has_work(self) -> bool:
+        return self._started is not None or len(self._box) > 0
 
     def _leave_started(self) -> None:
         """Nobody will await it: that is no reason for a warning."""

@@ -50,6 +50,10 @@ class EventStream(Target, AsyncIterator[EmittedEvent]):
 
     cancel = close
 
+    def forget_readers(self) -> None:
+        """The loop of those who waited is closed: they will never come back."""
+        self._ready = Places(self.waiting)
+
     async def __anext__(self) -> EmittedEvent:
         self._owner._check_loop("stream")
         await self._ready.take()

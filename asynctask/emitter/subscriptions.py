@@ -58,6 +58,10 @@ class Subscription(Target):
         self._owner._forget(self)
         self.key = (self._parts, None, self.once)  # it holds the listener
 
+    def ended(self) -> None:
+        """What called the listener is not needed any more; the two hold one another."""
+        self._caller = None
+
     def returned(self, topic: str, result: object) -> None:
         """A listener that did not look async is, if this has to be awaited: it is from now on."""
         if not inspect.isawaitable(result):
@@ -67,6 +71,11 @@ class Subscription(Target):
             self.deliver = caller.take
             self._owner._box_added(self)
         caller.go_on(topic, result)
+
+    def restart(self) -> None:
+        """The loop in which its task was is closed: go on in this one."""
+        if self._caller is not None:
+            self._caller.restart()
 
     def _call_serially(self, listener: Callable[..., Any]) -> SerialCaller:
         self._box = self._owner._new_box(f"listener {self.listener_name} of {self.pattern}")
@@ -100,7 +109,8 @@ def name_of(listener: Callable[..., Any]) -> str:
     while isinstance(listener, functools.partial):
         listener = listener.func
     named = listener if hasattr(listener, "__qualname__") else type(listener)
-    return f"{named.__module__}.{named.__qualname__}"
+    module = getattr(named, "__module__", None)  # methods of builtin types have none
+    return f"{module}.{named.__qualname__}" if module else named.__qualname__
 
 
 def _is_async(listener: Callable[..., Any]) -> bool:

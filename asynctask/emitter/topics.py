@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from asynctask.errors import UsageError
 
-__all__ = ("PatternTree", "parse_pattern", "parse_topic", "written")
+__all__ = ("Node", "PatternTree", "parse_pattern", "parse_topic", "written")
 
 _ANY = "*"
 
@@ -53,25 +53,28 @@ def written(parts: Iterable[str]) -> str:
     return ".".join(parts) or "."
 
 
-class _Node(Generic[T]):
+class Node(Generic[T]):
+    """A place in a tree."""
+
     __slots__ = ("items", "nodes")
 
     def __init__(self) -> None:
         self.items: dict[T, None] = {}
-        self.nodes: dict[str, _Node[T]] = {}
+        """What is under the pattern that leads here."""
+        self.nodes: dict[str, Node[T]] = {}
 
 
 class PatternTree(Generic[T]):
     """Items under patterns. A pattern matches a topic that begins with it, component by component."""
 
     def __init__(self) -> None:
-        self._root: _Node[T] = _Node()
+        self._root: Node[T] = Node()
 
     def add(self, parts: tuple[str, ...], item: T) -> None:
         """Put an item under a pattern."""
         node = self._root
         for part in parts:
-            node = node.nodes.setdefault(part, _Node())
+            node = node.nodes.setdefault(part, Node())
         node.items[item] = None
 
     def remove(self, parts: tuple[str, ...], item: T) -> None:
@@ -85,16 +88,14 @@ class PatternTree(Generic[T]):
                 return
             del above.nodes[part]
 
-    def match(self, topic: tuple[str, ...]) -> list[T]:
-        """The items whose pattern matches, in no order that means something."""
-        level = [self._root]
-        found = list(self._root.items)
+    def match(self, topic: tuple[str, ...]) -> tuple[Node[T], ...]:
+        """The nodes with items whose pattern matches, in no order that means something."""
+        level = found = [self._root]
         for part in topic:
             level = [node.nodes[name] for node in level for name in (part, _ANY) if name in node.nodes]
-            for node in level:
-                found += node.items
-        return found
+            found = found + level
+        return tuple(node for node in found if node.items)
 
     def clear(self) -> None:
         """Take everything away."""
-        self._root = _Node()
+        self._root = Node()

@@ -66,9 +66,13 @@ class EventProcessor(threading.Thread):
         self._side = _Side(self._processing.run)
 
     def start(self) -> None:
-        """Start the thread; its loop runs when this returns."""
+        """Start the thread; its loop runs when this returns.
+
+        Raises:
+            OSError: there can be no loop: too many files are open, say.
+        """
         super().start()
-        self._side.begun.wait()
+        self._side.wait_for_the_loop()
 
     def run(self) -> None:
         """What the thread does. Called by :meth:`start`."""
@@ -150,7 +154,7 @@ class EventDispatcher(threading.Thread):
             self._polls = polls
             self._unused.detach()
             super().start()
-        self._side.begun.wait()
+        self._side.wait_for_the_loop()
         return True
 
     def run(self) -> None:
@@ -235,6 +239,14 @@ class _Side:
         except BaseException as exc:
             self._fatal = exc
             _log.error("%s ended: %r", threading.current_thread().name, exc)
+        finally:
+            self.begun.set()  # at the latest
+
+    def wait_for_the_loop(self) -> None:
+        """Wait until the thread has a loop; raise why it cannot have one."""
+        self.begun.wait()
+        if self._loop is None:
+            self.tell()
 
     async def _working(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -161,3 +161,18 @@ def test_how_many_rounds_are_left_out() -> None:
     """A minute of them at most, by default."""
     assert [rounds_left_out(failures) for failures in range(1, 9)] == [0, 1, 3, 7, 15, 31, 63, 63]
     assert rounds_left_out(10**9) == MOST_LEFT_OUT
+
+
+async def test_what_blocks_between_events_does_so_in_the_thread() -> None:
+    """A generator function only begins to work when somebody takes from it."""
+    threads: list[threading.Thread] = []
+
+    class Yields(EventGenerator):
+        blocking = True
+
+        def get_events(self) -> Iterator[Event]:
+            threads.append(threading.current_thread())
+            yield EVENT
+
+    assert await Source(Yields()).poll() == ([EVENT], None)
+    assert threads != [threading.current_thread()]

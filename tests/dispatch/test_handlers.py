@@ -124,6 +124,22 @@ async def test_a_chain_stops_at_an_async_member(first: type[Does]) -> None:
     assert noted.seen == []
 
 
+def test_handlers_that_know_of_one_another_as_text() -> None:
+    """Each is told once; to try all the ways round would take for ever."""
+
+    class Linked(EventHandler):
+        def __init__(self) -> None:
+            self.next = self.previous = self
+
+    one, other = Linked(), Linked()
+    one.next = one.previous = other
+    other.next = other.previous = one
+    assert str(one) == "Linked(next=Linked(next=..., previous=...), previous=Linked(next=..., previous=...))"
+    chain = ChainEventHandler()
+    chain.handlers = (chain, chain)
+    assert str(chain) == "ChainEventHandler(..., ...)"
+
+
 def test_a_chain_as_text_lists_its_members() -> None:
     """Also one that cannot be shown."""
 

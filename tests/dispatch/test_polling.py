@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from asynctask.dispatch import ErrorEvent, Event, EventGenerator, EventQueue, polling
+from asynctask.dispatch.inside import is_inside
 from asynctask.dispatch.polling import Polling, PollingStatistics
 from asynctask.errors import TaskStateError, UsageError
 from tests.dispatch.helpers import PATIENCE, Given, Sleeps, waited
@@ -185,6 +186,20 @@ async def test_a_stop_that_fails_or_takes_too_long_holds_up_nobody(
     assert good.stops == 1
     assert await bench.data() == ["ValueError('x')", "TimeoutError('stop() took longer than 0.01 s')"]
     assert len(caplog.records) == 2
+
+
+async def test_a_stop_that_raises_anything_still_closes_the_queue() -> None:
+    """Who waits for the end of the queue would wait for ever."""
+
+    class Odd(EventGenerator):
+        def stop(self) -> None:
+            raise GeneratorExit
+
+    bench = Bench(Odd())
+    bench.polling.stop()
+    with pytest.raises(BaseExceptionGroup):
+        await bench.polling.run()
+    assert bench.queue.closed
 
 
 async def test_cancelling_stops_generators_too() -> None:
@@ -426,3 +441,30 @@ async def test_one_that_blocks_holds_up_nobody() -> None:
         await bench.sleeps.asleep()
         assert await bench.data() == ["slow"]
     assert (blocking.polls, blocking.stops) == (2, 1)
+
+
+async def test_one_that_blocks_and_comes_late_has_its_last_round() -> None:
+    """As any other that is added before the end is asked for."""
+    blocking, pushes = Given(None, "a", "b"), Pushes()
+    bench = Bench()
+    async with bench.running():
+        await bench.sleeps.asleep()
+        bench.polling.add(blocking, thread=True)
+        bench.polling.add(pushes)
+    assert (await bench.data(), blocking.polls, blocking.stops, pushes.stops) == (["a"], 1, 1, 1)
+
+
+async def test_what_begins_later_is_inside_as_well() -> None:
+    """Whoever adds it, in whatever context: it must not wait for its own end."""
+    inside: list[bool] = []
+    bench = Bench()
+
+    class Asks(Given):
+        def get_events(self) -> list[Any]:
+            inside.append(is_inside(bench.polling))
+            return super().get_events()
+
+    async with bench.running():
+        await bench.sleeps.asleep()
+        bench.polling.add(Asks(None), thread=True)
+    assert inside == [True]

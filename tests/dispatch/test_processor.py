@@ -140,6 +140,16 @@ async def test_what_a_handler_raises_becomes_an_event_for_the_error_handler() ->
     assert second.data == 2
 
 
+async def test_the_error_is_the_one_that_was_raised() -> None:
+    """Also one that asyncio would make another of."""
+    errors: list[BaseException] = []
+    error = StopIteration(1)
+    processor = await _processor(*_events(Failing(error), 1))
+    processor.error_handler(Does(lambda event: errors.append(event.error)))
+    await processor.run()
+    assert errors == [error]
+
+
 async def test_without_an_error_handler_errors_are_discarded(caplog: pytest.LogCaptureFixture) -> None:
     """The next event is processed; only who debugs sees something."""
     noted = Noted()

@@ -185,6 +185,30 @@ def test_its_two_sides_may_be_in_two_threads() -> None:
     thread.join(PATIENCE)
 
 
+async def test_what_is_dropped_may_ask_the_queue_when_it_goes() -> None:
+    """A finalizer runs where the last reference ends."""
+    queue = EventQueue(1, "drop_oldest")
+    asked: list[int] = []
+
+    class Asks:
+        def __del__(self) -> None:
+            asked.append(queue.statistics().waiting)
+
+    await queue.put(Asks())
+    await queue.put("b")
+    assert asked == [0]
+
+
+async def test_it_lets_go_of_whom_it_told() -> None:
+    """What is called when it is closed is called once, and not kept."""
+    queue = EventQueue()
+    closed: list[int] = []
+    queue.when_closed(lambda: closed.append(1))
+    queue.close()
+    queue.close()
+    assert (closed, queue._when_closed) == ([1], [])
+
+
 async def test_statistics() -> None:
     """What was and what is."""
     queue = EventQueue(2, "drop_oldest")

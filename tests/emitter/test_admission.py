@@ -84,7 +84,7 @@ async def test_cancelled_while_waiting() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert (len(admission._tickets), box.promised, admission.limit) == (0, 1, 5)
+    assert (len(admission._lines), box.promised, admission.limit) == (0, 1, 5)
 
 
 async def test_cancelled_when_admitted() -> None:
@@ -131,3 +131,51 @@ async def test_forgotten() -> None:
     await admission.enter(())
     admission.forget()
     assert admission.limit == 2
+
+
+class _Asked(Box):
+    """Counts how often somebody looks whether it is full."""
+
+    asked = 0
+
+    def is_full(self) -> bool:
+        self.asked += 1
+        return super().is_full()
+
+
+async def test_however_many_wait_one_is_looked_at() -> None:
+    """Who comes, and who is served, costs the same behind a thousand others."""
+    box = _Asked("box", 1, "wait")
+    box.promised = 1
+    admission = Admission([], 5)
+    tasks = [asyncio.create_task(admission.enter((box,))) for _ in range(100)]
+    await turns(1)
+    assert (admission.waiting, box.asked) == (100, 100)
+    for served in range(1, 101):
+        box.promised -= 1
+        admission.admit()
+        await turns(1)
+        admission.use()
+        assert sum(task.done() for task in tasks) == served
+    assert box.asked < 400
+
+
+async def test_who_came_first_is_first_whatever_he_waits_for() -> None:
+    """Among those whose boxes have room."""
+    queue = [0]
+    admission, box = Admission(queue, 1), _box()
+    order: list[int] = []
+
+    async def enter(number: int, *boxes: Box) -> None:
+        await admission.enter(boxes)
+        order.append(number)
+
+    tasks = [asyncio.create_task(enter(number, *([box] * (number % 2)))) for number in range(4)]
+    await turns(1)
+    queue.clear()
+    for _ in tasks:
+        admission.admit()
+        await turns(1)
+        admission.use()
+        box.promised = 0
+    assert order == [0, 1, 2, 3]

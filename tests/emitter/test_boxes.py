@@ -46,6 +46,16 @@ def test_the_first_drop_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.record_tuples == [("asynctask.emitter", logging.WARNING, text)] * 2
 
 
+def test_adding_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """It is said later, once."""
+    box = Box("stream of a", 1, "drop_newest")
+    assert [box.add(_event(number)) for number in range(3)] == [True, False, False]
+    assert caplog.records == []
+    box.complain()
+    box.complain()
+    assert caplog.messages == ["stream of a: 1 events wait, from now on the newest are dropped"]
+
+
 @pytest.mark.parametrize("overflow", ["error", "wait"])
 def test_a_strict_box_drops_nothing(overflow: StreamOverflow) -> None:
     """It is full when all its places are promised."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from asynctask.emitter import EventEmitter
+from asynctask.emitter import EmittedEvent, EventEmitter, EventStream
 from asynctask.errors import EmitterClosedError, EmitterFullError, TaskStateError, UsageError
 from tests.emitter.support import Log
 from tests.support import refused, turns
@@ -216,6 +216,21 @@ async def test_a_listener_that_raises(caplog: pytest.LogCaptureFixture) -> None:
     assert "hush" not in caplog.text
 
 
+@pytest.mark.parametrize("error", [StopIteration, GeneratorExit, BaseExceptionGroup("", [GeneratorExit()])])
+async def test_whatever_a_listener_raises_is_counted(error: Any) -> None:
+    """Also what is no Exception."""
+    async with EventEmitter() as emitter:
+
+        def fails(topic: str) -> None:
+            raise error
+
+        emitter.subscribe("a", fails)
+        emitter.subscribe("a", log := Log())
+        emitter.publish("a")
+        await turns(1)
+        assert (log.events, emitter.statistics().failed) == (["a"], 1)
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 def test_what_ends_a_program_is_not_swallowed(error: type[BaseException]) -> None:
     """And when the loop goes on, everybody else hears the event, and those after it."""
@@ -362,6 +377,40 @@ def test_a_loop_after_the_first_is_closed() -> None:
     asyncio.run(wait())
     assert log.events == [("a", 1), ("a", 3)]
     emitter.close()
+
+
+@pytest.mark.one_loop("asyncio's own handling of tasks")
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_those_who_waited_in_a_loop_that_is_closed(goes_on: bool) -> None:
+    """They are forgotten: the next reader gets the event, the next publisher the place, and it closes."""
+    emitter = EventEmitter(max_size=1)
+    full, empty = emitter.stream("a", maxsize=1, overflow="wait"), emitter.stream("b")
+    loop = asyncio.new_event_loop()
+
+    async def wait() -> None:
+        emitter.publish("a")
+        emitter.stream("c")
+        waiting = [asyncio.ensure_future(emitter.publish_wait("a")), asyncio.ensure_future(_next(empty))]
+        await turns(2)
+        for task in waiting:
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+
+    async def go_on() -> None:
+        emitter.publish("b", 1)
+        assert (await _next(empty)).args == (1,)
+        await _next(full)
+        await emitter.publish_wait("a", 2)
+        assert (await _next(full)).args == (2,)
+
+    async def _next(stream: EventStream) -> EmittedEvent:
+        return await anext(stream)
+
+    loop.run_until_complete(wait())
+    loop.close()
+    if goes_on:
+        asyncio.run(go_on())
+    emitter.close()
+    assert (emitter.statistics().streams, emitter.statistics().failed) == (0, 0)
 
 
 async def test_a_wrong_topic() -> None:

@@ -196,6 +196,30 @@ async def test_a_stream_that_is_opened_while_an_event_is_let_in() -> None:
             assert [event.args async for event in stream] == [(1,)]
 
 
+# -- who hears ---------------------------------------------------------------------------------------
+
+
+async def test_whether_anybody_hears() -> None:
+    """Listeners and streams, now; nobody when it is closed."""
+    async with EventEmitter() as emitter:
+        assert not emitter.hears("a.b")
+        with emitter.stream("a"):
+            assert emitter.hears("a.b")
+            assert not emitter.hears("b")
+        once = emitter.subscribe_once("*.b", Log())
+        assert [emitter.hears(topic) for topic in ("a.b", "a")] == [True, False]
+        emitter.publish("a.b")
+        await turns(1)
+        assert (emitter.hears("a.b"), once.active) == (False, False)
+        emitter.subscribe(".", Log())
+        assert emitter.hears("a.b")
+        wrong: Any
+        for wrong in ("", "a.*", None, []):
+            with pytest.raises(UsageError, match=r"^topic "):
+                emitter.hears(wrong)
+    assert not emitter.hears("a.b")
+
+
 # -- other threads ----------------------------------------------------------------------------------
 
 
@@ -217,6 +241,28 @@ async def test_publish_threadsafe_on_the_loop_s_own_thread() -> None:
         emitter.publish_threadsafe("a", 1)
         await turns(3)
         assert log.events == [("a", 1)]
+
+
+async def test_a_log_of_dropped_events_may_wait_for_a_thread_that_publishes() -> None:
+    """Nothing is locked while it is written."""
+    ended: list[bool] = []
+
+    class Publishes(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            thread = threading.Thread(target=emitter.publish_threadsafe, args=("log",), daemon=True)
+            thread.start()
+            thread.join(5)
+            ended.append(not thread.is_alive())
+
+    log, handler = logging.getLogger("asynctask.emitter"), Publishes()
+    log.addHandler(handler)
+    try:
+        async with EventEmitter(max_size=1) as emitter:
+            for _ in range(2):
+                emitter.publish_threadsafe("a")
+    finally:
+        log.removeHandler(handler)
+    assert ended == [True]
 
 
 @pytest.mark.parametrize(("overflow", "left"), [("drop_oldest", [3, 4]), ("drop_newest", [0, 1])])

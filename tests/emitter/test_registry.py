@@ -29,6 +29,20 @@ def test_a_route_is_remembered_until_the_targets_change() -> None:
     assert registry.route("a.b").targets == ()
 
 
+def test_topics_that_the_same_patterns_match_share_a_route() -> None:
+    """What a new topic costs does not depend on how many hear of it."""
+    registry = Registry()
+    for parts in ((), (), ("a",)):
+        registry.add(_target(*parts))
+    assert registry.route("b") is registry.route("c.d")
+    assert registry.route("a") is registry.route("a.x")
+    assert len(registry.route("a").targets) == 3
+    shared = registry.route("b")
+    registry.add(_target())
+    assert len(registry.route("b").targets) == 3
+    assert registry.route("b") is not shared
+
+
 def test_targets_come_in_the_order_of_their_subscription_but_for_streams() -> None:
     """Streams are first: what a listener does, closing the emitter for one, comes after them."""
     registry = Registry()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import types
+from collections.abc import Coroutine
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -208,6 +211,80 @@ async def test_listeners_that_never_wait_let_others_run(slice_seconds: float) ->
             await asyncio.sleep(0)
             spans.append(len(calls) - before)
         assert max(spans) <= 5
+
+
+@pytest.mark.parametrize("error", [GeneratorExit, BaseExceptionGroup("two", [GeneratorExit()])])
+async def test_whatever_a_listener_raises_is_logged_and_counted(
+    error: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also what is no Exception; it hears the next event."""
+    async with EventEmitter() as emitter:
+        heard = []
+
+        async def fails(topic: str, number: int) -> None:
+            heard.append(number)
+            raise error
+
+        emitter.subscribe("a", fails)
+        for number in range(2):
+            emitter.publish("a", number)
+        await turns(6)
+        assert (heard, emitter.statistics().failed) == ([0, 1], 2)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"topic a: listener {__name__}.{fails.__qualname__} raised"
+    ] * 2
+
+
+async def test_a_coroutine_that_is_a_generator_is_awaited_each_time() -> None:
+    """Not only when it is new."""
+    async with EventEmitter() as emitter:
+        heard = []
+
+        @types.coroutine
+        def listen(topic: str, number: int) -> Any:
+            yield
+            heard.append(number)
+
+        emitter.subscribe("a", listen)
+        for number in range(3):
+            emitter.publish("a", number)
+        await turns(6)
+        assert heard == [0, 1, 2]
+
+
+@pytest.mark.one_loop("asyncio's own handling of tasks")
+def test_in_the_next_loop_it_goes_on() -> None:
+    """Its task was cancelled, or left behind, with the loop before; what waited is not lost."""
+    for end in (asyncio.run, _run_and_leave_tasks):
+        emitter = EventEmitter()
+        heard: list[int] = []
+
+        async def listen(topic: str, number: int, heard: list[int] = heard) -> None:
+            heard.append(number)
+            await asyncio.Event().wait()
+
+        emitter.subscribe("a", listen)
+        end(_publish(emitter, 0, 1))
+        assert heard == [0]
+        asyncio.run(_publish(emitter))
+        assert heard == [0, 1]
+        emitter.close()
+
+
+async def _publish(emitter: EventEmitter, *numbers: int) -> None:
+    assert not emitter.unsubscribe("b", print)  # it is used here
+    for number in numbers:
+        emitter.publish("a", number)
+    await turns(3)
+    assert emitter.statistics().running == 1
+
+
+def _run_and_leave_tasks(main: Coroutine[Any, Any, None]) -> None:
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main)
+    for task in asyncio.all_tasks(loop):
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+    loop.close()
 
 
 @pytest.mark.one_loop("asyncio's own handling of tasks")

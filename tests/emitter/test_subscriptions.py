@@ -140,6 +140,19 @@ async def test_closed_by_the_listener_that_returns_a_coroutine() -> None:
     assert blocked.events == []
 
 
+async def test_an_async_listener_for_one_event_is_let_go() -> None:
+    """When it has ended nothing keeps the subscription either."""
+    async with EventEmitter() as emitter:
+        listener = Blocked()
+        listener.leave.release()
+        subscription = emitter.subscribe_once("a", listener)
+        gone = weakref.ref(listener)
+        emitter.publish("a")
+        await turns(4)
+        del listener
+        assert (gone(), subscription._caller) == (None, None)
+
+
 class _Equal:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Equal)
@@ -173,6 +186,7 @@ async def _coroutine_function(topic: str) -> None:
         (_Equal, "tests.emitter.test_subscriptions._Equal"),
         (Log().__call__, "tests.emitter.support.Log.__call__"),
         ([].append, "list.append"),
+        ({}.__setitem__, "dict.__setitem__"),  # it has no __module__ at all
     ],
 )
 def test_the_name_of_a_listener(listener: Any, name: str) -> None:

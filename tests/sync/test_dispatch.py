@@ -356,6 +356,21 @@ def test_a_generator_may_stop_it(dispatcher: EventDispatcher) -> None:
     assert answers == [False, False]
 
 
+def test_a_blocking_generator_that_was_added_later_may_stop_it(dispatcher: EventDispatcher) -> None:
+    """It would wait for itself, in a thread of its own."""
+    answers: list[bool] = []
+
+    class Stops(EventGenerator):
+        def get_events(self) -> list[Any]:
+            answers.append(dispatcher.stop())
+            return []
+
+    dispatcher.start()
+    dispatcher.add_event_generator(Stops(), thread=True)
+    dispatcher.join(PATIENCE)
+    assert (dispatcher.is_alive(), set(answers)) == (False, {False})
+
+
 def test_a_handler_may_add_a_generator(dispatcher: EventDispatcher) -> None:
     """It is polled in the next round."""
     noted = Noted()
@@ -414,6 +429,18 @@ def test_an_argument_that_cannot_be_starts_no_thread() -> None:
     with pytest.raises(UsageError):
         EventDispatcher(maxsize=0)
     assert threading.active_count() == threads
+
+
+def test_there_can_be_no_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too many files are open: the constructor says so, and does not wait for ever."""
+
+    def no_loop() -> None:
+        raise OSError("Too many open files")
+
+    monkeypatch.setattr(dispatch, "_new_loop", no_loop)
+    making = Aside(EventDispatcher)
+    with pytest.raises(OSError, match=r"^Too many open files$"):
+        making.result()
 
 
 @pytest.mark.parametrize("where", ["handler", "generator"])
