@@ -8,14 +8,17 @@ tell, at once.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeVar
 
 import anyio
+import anyio.lowlevel
 
 from asynctask.errors import PollerError, TaskStateError, UsageError
 from asynctask.pollers.aside import Aside
@@ -28,7 +31,11 @@ from asynctask.waiting import wait_out
 
 __all__ = ("DEFAULT_TIMEOUT", "MANY", "Poller", "SnapshotPoller")
 
+T = TypeVar("T")
+
 _log = logging.getLogger(__name__)
+
+_HINTS = {errno.EACCES: "who runs this needs the right to read it, and to search the directories above"}
 
 #: How many seconds a look at what is watched may take unless told otherwise.
 DEFAULT_TIMEOUT = 60.0
@@ -36,6 +43,8 @@ DEFAULT_TIMEOUT = 60.0
 _CLOSING = 5.0
 #: More entries than this are gone through in a thread: the loop would have to wait for it.
 MANY = 2000
+#: So many changes are taken back in one turn of the loop.
+_IN_A_ROW = 500
 
 
 class Poller(ABC):
@@ -76,7 +85,7 @@ class Poller(ABC):
         self._ledger = Ledger()
         self._aside = Aside(f"poller of {url}")  # for what is much, not for what may hang
         self._names: list[str] = []  # of the entries in what was delivered last
-        self._returned: list[tuple[str, Change]] = []  # what was delivered and came back
+        self._returned: deque[tuple[list[str], list[Change]]] = deque()  # what was delivered and came back
         self._started = False
         self._turn = asyncio.Lock()  # held by who changes the ledger
         self._scopes: set[anyio.CancelScope] = set()  # of who waits for something
@@ -181,6 +190,7 @@ class Poller(ABC):
 
         Raises:
             TaskStateError: the poller has neither been started nor been given a state: it knows nothing yet.
+            PollerError: no thread can be started; it may be tried again.
 
         Cancelling changes nothing. A closed poller can still be saved.
         """
@@ -189,26 +199,23 @@ class Poller(ABC):
                 if self._state is None:
                     raise TaskStateError(f"{self._url}: a poller is saved after it was started")
                 return self._state
-            self._enter_returned()
+            await self._enter_returned()
             if len(self._ledger) + self._ledger.open <= MANY:
                 return pack(self._url, self._ledger.delivered())
-            return await self._aside.do(lambda: pack(self._url, self._ledger.delivered()))
+            return await self._in_thread(lambda: pack(self._url, self._ledger.delivered()))
 
     async def aclose(self) -> None:
         """End it. Who waits for it gets a ``TaskStateError``; a watch ends. Closing again does nothing.
 
         Takes 5 seconds at most, cancelled or not. A thread that hangs in the file system is left to itself.
         """
-        self._closed = True
-        for scope in self._scopes:
-            scope.cancel()
-        if self._ending is None:
-            self._ending = asyncio.create_task(self._end(), name=f"end of the poller of {self._url}")
+        self._begin_to_end()
         await wait_out(self._ended)
 
     def statistics(self) -> PollerStatistics:
         """Counters, now."""
-        return self._records.statistics(len(self._ledger), self._ledger.open if self._started else 0)
+        pending = self._ledger.open + sum(len(names) for names, _ in self._returned) if self._started else 0
+        return self._records.statistics(len(self._ledger), pending)
 
     async def __aenter__(self) -> Self:
         return self
@@ -227,7 +234,7 @@ class Poller(ABC):
     async def _begin(self) -> None:
         if self._started:
             return
-        known = await self._aside.do(self._known) if self._state else {}
+        known = await self._in_thread(self._known) if self._state else {}
         self._ledger.adopt(Ledger(known))
         await self._bounded_refresh(first=True)
         if self._state is None and not self._existing:
@@ -241,7 +248,7 @@ class Poller(ABC):
 
     async def _look(self) -> None:
         """Bring the ledger up to date; who calls has the turn."""
-        self._enter_returned()
+        await self._enter_returned()
         if self._started:
             await self._bounded_refresh()
         else:
@@ -252,7 +259,7 @@ class Poller(ABC):
         if self._ledger.open <= MANY:
             names, changes = self._changes()
         else:
-            names, changes = await self._aside.do(self._changes)
+            names, changes = await self._in_thread(self._changes)
         self._ledger.settle()
         self._records.delivered(changes)
         self._names = names
@@ -265,14 +272,32 @@ class Poller(ABC):
     def _take_back(self, names: list[str], changes: list[Change]) -> None:
         """Changes, and the names of their entries, that were delivered and have not arrived."""
         self._records.delivered(changes, -1)
-        self._returned += zip(reversed(names), reversed(changes), strict=True)
-        if not self._turn.locked():
-            self._enter_returned()
+        if names:
+            self._returned.append((names, changes))
 
-    def _enter_returned(self) -> None:
-        for name, change in self._returned:
-            self._ledger.untold(name, change.event)
-        self._returned.clear()
+    async def _enter_returned(self) -> None:
+        while self._returned:
+            names, changes = self._returned[0]
+            for _ in range(min(_IN_A_ROW, len(names))):
+                self._ledger.untold(names.pop(), changes.pop().event)
+            if not names:
+                self._returned.popleft()
+            await anyio.lowlevel.checkpoint()
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        """Do what is much, besides the loop.
+
+        Raises:
+            PollerError: no thread can be started.
+        """
+        try:
+            return await self._aside.do(work)
+        except OSError as exc:
+            raise self._cannot_look(exc) from exc
+
+    def _cannot_look(self, error: OSError) -> PollerError:
+        hint = _HINTS.get(error.errno or 0, "")
+        return PollerError(self._url, f"cannot be looked at: {error.strerror or error}", hint)
 
     async def _bounded_refresh(self, *, first: bool = False) -> None:
         self._records.begins()
@@ -311,6 +336,13 @@ class Poller(ABC):
         if scope.cancelled_caught:
             raise TaskStateError(f"{self._url}: the poller was closed")
 
+    def _begin_to_end(self) -> None:
+        self._closed = True
+        for scope in self._scopes:
+            scope.cancel()
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end(), name=f"end of the poller of {self._url}")
+
     async def _end(self) -> None:
         try:
             with anyio.move_on_after(_CLOSING):
@@ -339,4 +371,4 @@ class SnapshotPoller(Poller):
         if len(listing) + len(ledger) <= MANY:
             ledger.replace(listing)
         else:
-            ledger.adopt(await self._aside.do(lambda: ledger.replaced(listing)))
+            ledger.adopt(await self._in_thread(lambda: ledger.replaced(listing)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import threading
@@ -20,8 +19,6 @@ from asynctask.pollers.walk import Choice, Found, RootGoneError, walk
 __all__ = ("FilePoller", "root_of")
 
 _log = logging.getLogger(__name__)
-
-_HINTS = {errno.EACCES: "who runs this needs the right to read it, and to search the directories above"}
 
 
 class FilePoller(Poller):
@@ -81,8 +78,7 @@ class FilePoller(Poller):
         except RootGoneError as exc:
             raise PollerError(self.url, "is not there", "create it, or correct the path") from exc
         except OSError as exc:
-            hint = _HINTS.get(exc.errno or 0, "")
-            raise PollerError(self.url, f"cannot be looked at: {exc.strerror or exc}", hint) from exc
+            raise self._cannot_look(exc) from exc
         finally:
             unwanted.set()
         self._note_there(found.there)

@@ -24,8 +24,14 @@ _BUSY = frozenset({429, 503})
 _LONG = 1 << 20
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[^\0\r\n]*")
-_OURS = frozenset({"accept-encoding", "host", "if-modified-since", "if-none-match", "range"})
+# No control characters, and none that stand for bytes that are no UTF-8.
+_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*")
+_OURS = frozenset(
+    {
+        *("accept-encoding", "host", "if-modified-since", "if-none-match", "range"),
+        *("connection", "content-length", "expect", "transfer-encoding", "upgrade"),
+    }
+)
 
 
 class HttpPoller(SnapshotPoller):
@@ -68,7 +74,7 @@ class HttpPoller(SnapshotPoller):
             raise UsageError(f"body_limit: 1 byte or more, not {body_limit}")
         super().__init__(target.url, existing=existing, state=state, timeout=timeout)
         self._secret = _checked(headers or {}, target.authorization)
-        self._fetcher = Fetcher(target.url, self._aside, verify)
+        self._fetcher = Fetcher(target.url, verify)
         self._body_limit = body_limit
         self._seen: Validators | None = None
 
@@ -91,12 +97,13 @@ class HttpPoller(SnapshotPoller):
     async def _ask(self) -> Answer:
         """Have the server say no more than is needed.
 
-        By an ETag it knows whether that is the one. Not so by a date: If-Modified-Since would miss what has
-        been replaced by something older. The header alone is then asked for, where the server can do that.
+        By an ETag it knows whether that is the one; unless the ETag cannot be sent, or means any. Not so by a
+        date: If-Modified-Since would miss what has been replaced by something older. The header alone is then
+        asked for, where the server can do that.
         """
         seen = self._seen or Validators()
         headers = {"Accept-Encoding": "identity"}
-        if seen.etag:
+        if _VALUE.fullmatch(seen.etag) and seen.etag not in {"", "*"}:
             headers["If-None-Match"] = seen.etag
         question = Question(
             self._url,
@@ -141,8 +148,9 @@ def _digest(body: bytes) -> str:
 def _checked(headers: Mapping[str, str], authorization: str) -> dict[str, str]:
     """The headers to send; what is wrong with one is said without its value."""
     for name, value in headers.items():
-        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise UsageError(f"headers: this cannot be sent as a header: {name!r}")
+        if not (isinstance(value, str) and _NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+            shown = str(name).partition(":")[0]  # after it comes the value, if both were given as one
+            raise UsageError(f"headers: this cannot be sent as a header: {shown!r}")
         if name.lower() in _OURS:
             raise UsageError(f"headers: {name} is set by the poller")
     if not authorization:

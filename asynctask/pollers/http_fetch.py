@@ -79,19 +79,17 @@ class Fetcher:
     Args:
         subject: the URL to name in errors.
         verify: a file of CA certificates; without it those of the system count.
-        aside: where to load what takes long.
         clock: monotonic seconds.
     """
 
     def __init__(
         self,
         subject: str,
-        aside: Aside,
         verify: str | os.PathLike[str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._subject = subject
-        self._aside = aside
+        self._aside = Aside(f"requests for {subject}")
         self._verify = verify
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
@@ -159,7 +157,7 @@ class Fetcher:
             async with self._session.request(
                 question.method,
                 yarl.URL(url, encoded=True),  # as it was signed
-                headers={"User-Agent": f"asynctask/{__version__}", **headers},
+                headers=_with_our_name(headers),
                 allow_redirects=False,
                 proxy=proxy_for(url),
                 ssl=context or True,
@@ -171,16 +169,18 @@ class Fetcher:
                     body = await self._read(response, question.limit)
                 return Answer(url, response.status, response.reason or "", found, body)
         except (aiohttp.ClientError, OSError, ValueError) as exc:
-            raise self._translated(exc) from exc
+            error = self._translated(exc)
+        # Not above, where it would take the client's error along: that has all headers in it.
+        raise error
 
     async def _certificates(self) -> ssl.SSLContext:
-        """Read when first needed, for 40 ms; not aside: there somebody may be waiting for the answer."""
+        """Read when first needed, for 40 ms."""
         if self._context is None:
             file = None if self._verify is None else os.fspath(self._verify)
             try:
-                self._context = await asyncio.to_thread(ssl.create_default_context, cafile=file)
-            except OSError as exc:  # ssl.SSLError is one
-                text = f"no CA certificates can be read from {file}: {exc.strerror or exc}"
+                self._context = await self._aside.do(lambda: ssl.create_default_context(cafile=file))
+            except (OSError, ValueError) as exc:  # ssl.SSLError is an OSError
+                text = f"no CA certificates can be read from {file}: {getattr(exc, 'strerror', None) or exc}"
                 raise self._error(text, temporary=False) from exc
         return self._context
 
@@ -232,3 +232,9 @@ class Fetcher:
 
     def _error(self, reason: str, hint: str = "", *, temporary: bool = True) -> PollerError:
         return PollerError(self._subject, reason, hint, temporary=temporary)
+
+
+def _with_our_name(headers: Mapping[str, str]) -> dict[str, str]:
+    if any(name.lower() == "user-agent" for name in headers):
+        return dict(headers)
+    return {"User-Agent": f"asynctask/{__version__}", **headers}

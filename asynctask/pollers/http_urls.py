@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import re
+from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import SplitResult, quote, unquote_to_bytes, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -14,6 +16,7 @@ __all__ = ("Target", "origin", "parse", "proxy_for", "redirected")
 _PORTS = {"http": 80, "https": 443}
 # What stays as it is in a path and a query; "%" because it is quoted already.
 _KEPT = "/%:@!$&'()*+,;=~?"
+_HOST = re.compile(r"[A-Za-z0-9._~-]+")
 
 
 class Target(NamedTuple):
@@ -32,16 +35,25 @@ def parse(url: str) -> Target:
         UsageError: it is none of ``http:`` or ``https:``. What is wrong is said without the URL, for a part
             of it may be a password.
     """
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
+    parts = _split(url)
+    if parts is None:
+        # Raised here: the error of the library has the password in it, and would be the context.
         raise UsageError(
             "this is no URL of http; in a user name or a password / ? # @ are written %2F %3F %23 %40"
-        ) from None
-    if parts.scheme not in _PORTS or not host:
+        )
+    if parts.scheme not in _PORTS or not parts.hostname:
         raise UsageError("a URL to watch has a scheme and a host, as https://www.example.com/news")
-    return Target(_canonical(parts, host, port), _basic(parts))
+    return Target(_canonical(parts, parts.hostname, parts.port), _basic(parts))
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        url.encode()  # what stands for bytes that are no UTF-8 can neither be sent nor shown
+        parts = urlsplit(url)
+        _ = parts.port
+    except (AttributeError, ValueError):  # it may be something else than text
+        return None
+    return parts
 
 
 def _canonical(parts: SplitResult, host: str, port: int | None) -> str:
@@ -53,15 +65,14 @@ def _canonical(parts: SplitResult, host: str, port: int | None) -> str:
 
 
 def _ascii(host: str) -> str:
-    if host.isascii():
-        if host.isprintable() and " " not in host:
-            return host
-    else:
-        try:
-            return host.encode("idna").decode()
-        except UnicodeError:
-            pass
-    raise UsageError(f"this cannot be the name of a host: {host!r}")
+    try:
+        name = host.encode("idna").decode()  # also refuses labels that are empty or too long
+    except UnicodeError:
+        name = ""
+    if not _HOST.fullmatch(name):
+        # It is not repeated: before a / that should have been quoted it is a part of user or password.
+        raise UsageError("the name of the host in the URL cannot be one")
+    return name
 
 
 def _basic(parts: SplitResult) -> str:
@@ -83,10 +94,11 @@ def redirected(url: str, location: str) -> str:
     Raises:
         ValueError: to nothing that may be asked: no http, or no longer https.
     """
-    try:
+    target = ""
+    with suppress(ValueError):  # UsageError is one
         target = parse(urljoin(url, location)).url
-    except ValueError:  # UsageError is one
-        raise ValueError("leads to something else than http") from None
+    if not target:
+        raise ValueError("leads to something else than http")
     if url.startswith("https:") and not target.startswith("https:"):
         raise ValueError("leads away from https")
     return target

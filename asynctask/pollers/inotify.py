@@ -10,20 +10,19 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISDIR, S_ISREG
 from typing import Any, TypeVar
 
 import anyio
 import anyio.lowlevel
 
-from asynctask.errors import PollerError
 from asynctask.pollers.base import DEFAULT_TIMEOUT, MANY
 from asynctask.pollers.changes import Listing, Stamp
 from asynctask.pollers.file import FilePoller
 from asynctask.pollers.inotify_hints import Hint
 from asynctask.pollers.inotify_links import Links, duplicates, names_of
 from asynctask.pollers.inotify_tree import Tree, UntoldError
+from asynctask.pollers.inotify_watches import RefusedError
 from asynctask.pollers.inotify_writing import COARSE_TICK, Held, Unfinished, hold_back, is_written, is_young
 from asynctask.pollers.walk import Choice, Found, Stopped, names_below, stamp_of, walk
 
@@ -37,6 +36,9 @@ _log = logging.getLogger(__name__)
 _ENTRIES = 200
 #: How often one look follows what comes in while it looks.
 _ROUNDS = 50
+#: Seconds until everything is looked at again because of a place that could not be looked into. That its
+#: rights have changed is told; that its disk is well again is not.
+_TRY_AGAIN = 300.0
 
 
 class INotifyPoller(FilePoller):
@@ -106,6 +108,7 @@ class INotifyPoller(FilePoller):
         self._found_unfinished: dict[str, Unfinished] = {}  # by a look in a thread
         self._links = Links()
         self._places: dict[str, str] = {}  # that could not be looked into, and why
+        self._try_again_at = 0.0
         self._told = True  # false: it has fallen back
 
     @property
@@ -131,7 +134,7 @@ class INotifyPoller(FilePoller):
     async def _follow(self) -> None:
         if self._tree is not None:
             self._tree.changed.clear()
-            if self._tree.moved_away():
+            if self._tree.moved_away() or (self._places and time.monotonic() >= self._try_again_at):
                 self._tree.hints.lost = True
         for _ in range(_ROUNDS):
             tree = self._tree
@@ -157,10 +160,8 @@ class INotifyPoller(FilePoller):
             yield
         except BaseException as exc:
             self._drop()
-            if isinstance(exc, PollerError) and self._fall_back and isinstance(exc.__cause__, OSError):
-                cause = exc.__cause__.errno
-                if cause in {errno.ENOSPC, errno.EMFILE, errno.ENOSYS, errno.EINVAL}:
-                    raise UntoldError("; ".join(filter(None, (exc.reason, exc.hint)))) from exc
+            if isinstance(exc, RefusedError) and self._fall_back:
+                raise UntoldError("; ".join(filter(None, (exc.reason, exc.hint)))) from exc
             raise
 
     def _drop(self) -> None:
@@ -180,6 +181,7 @@ class INotifyPoller(FilePoller):
             self._drop()  # what there was is deleted; it may come back
             self._unfinished.clear()
             return
+        self._try_again_at = time.monotonic() + _TRY_AGAIN
         self._unfinished = self._found_unfinished
         now = self._ledger.now
         self._links.replace(await self._if_many(len(now), lambda: duplicates(now)))
@@ -212,7 +214,7 @@ class INotifyPoller(FilePoller):
         moved, hints.moved = hints.moved, set()
         fresh, hints.fresh = list(hints.fresh), {}
         for count, (name, hint) in enumerate(hints.take_marks().items(), 1):
-            self._follow_hint(name, hint)
+            self._follow_hint(tree, name, hint)
             if count % _ENTRIES == 0:
                 await anyio.lowlevel.checkpoint()
         if moved:
@@ -221,20 +223,32 @@ class INotifyPoller(FilePoller):
             await self._look_into(tree, fresh)
         await self._follow_links()
 
-    def _follow_hint(self, name: str, hint: int) -> None:
+    def _follow_hint(self, tree: Tree, name: str, hint: int) -> None:
         """Look at one entry, and take note of what is there."""
         known = self._ledger.now.get(name)
         if known is not None and known[0] == "file":
             self._links.touch(name, known[-1])
+        status = self._status(tree, name)
+        if status is None:
+            return
+        if hint & Hint.GONE and S_ISDIR(status.st_mode) and self._recurse:
+            tree.hints.fresh[name] = None  # another one: two may have changed places, which is told oddly
+        if not name or self._choice.tells(name.rpartition("/")[2]):
+            self._note_status(name, hint, known, status)
+
+    def _status(self, tree: Tree, name: str) -> os.stat_result | None:
+        """That of an entry; ``None``, and what it is is noted, if it cannot be had."""
         try:
-            status = os.lstat(f"{self._root}/{name}") if name else Path(self._root).stat()
+            return os.lstat(self._path(name))
         except OSError as exc:
             if exc.errno in {errno.ENOENT, errno.ENOTDIR}:
                 self._unfinished.pop(name, None)
                 self._ledger.note(name, None)
-            return  # of what cannot be seen stays what was known
-        if not self._choice.tells(name.rpartition("/")[2]):
-            return
+            elif not any(names_below([name], self._places)):
+                tree.hints.lost = True  # a look at everything finds out which place cannot be seen
+            return None
+
+    def _note_status(self, name: str, hint: int, known: Stamp | None, status: os.stat_result) -> None:
         stamp = stamp_of(status)
         if S_ISREG(status.st_mode):
             self._links.touch(name, status.st_ino, status.st_nlink)
@@ -242,6 +256,8 @@ class INotifyPoller(FilePoller):
             if stamp != known:  # something else has come, which is still to be told
                 self._unfinished.pop(name, None)
                 self._ledger.note(name, None)
+                if hint & Hint.SWAPPED:
+                    self._note_if_whole(name, status)
         elif not S_ISREG(status.st_mode):
             self._unfinished.pop(name, None)
             self._ledger.note(name, stamp)
@@ -257,12 +273,18 @@ class INotifyPoller(FilePoller):
         if known is not None and known[-1] == status.st_ino and not was_gone:
             return  # a look has found it already
         # A new file has one name and one time; a linked one has more, or had when it was linked.
-        linked = status.st_nlink > 1 or status.st_mtime_ns != status.st_ctime_ns
-        if linked and is_written(self._path(name)) is False:
-            self._ledger.note(name, stamp_of(status))
-            return
         self._ledger.note(name, None)
-        self._unfinished[name] = Unfinished()
+        if status.st_nlink > 1 or status.st_mtime_ns != status.st_ctime_ns:
+            self._note_if_whole(name, status)
+        else:
+            self._unfinished[name] = Unfinished()
+
+    def _note_if_whole(self, name: str, status: os.stat_result) -> None:
+        """What has come without being written here: nobody may tell when it is closed, so it is asked for."""
+        if not S_ISREG(status.st_mode) or is_written(self._path(name)) is False:
+            self._ledger.note(name, stamp_of(status))
+        else:
+            self._unfinished[name] = Unfinished(by_look=True)
 
     async def _forget_below(self, moved: set[str]) -> None:
         """What was in directories that were moved is not there any more."""
@@ -277,7 +299,7 @@ class INotifyPoller(FilePoller):
         tree.pause()
         stopped = False
         try:
-            found, held = await self._aside.do(lambda: self._look_into_all(tree, names, lambda: stopped))
+            found, held = await self._in_thread(lambda: self._look_into_all(tree, names, lambda: stopped))
         finally:
             stopped = True
         self._unfinished.update(held.names)
@@ -308,12 +330,12 @@ class INotifyPoller(FilePoller):
 
     async def _if_many(self, size: int, work: Callable[[], _T]) -> _T:
         """Do some work, in a thread if it is much."""
-        return work() if size <= MANY else await self._aside.do(work)
+        return work() if size <= MANY else await self._in_thread(work)
 
     async def _note_all(self, changed: Mapping[str, Stamp | None]) -> None:
         if len(changed) > MANY:
             ledger = self._ledger
-            ledger.adopt(await self._aside.do(lambda: ledger.noted(changed)))
+            ledger.adopt(await self._in_thread(lambda: ledger.noted(changed)))
             return
         for name, stamp in changed.items():
             self._ledger.note(name, stamp)
@@ -326,7 +348,7 @@ class INotifyPoller(FilePoller):
         due = [name for name, each in self._unfinished.items() if each.ask_at <= now][:MANY]
         if not due:
             return
-        whole = await self._aside.do(lambda: self._whole(due))
+        whole = await self._in_thread(lambda: self._whole(due))
         for name in due:
             each = self._unfinished.get(name)
             if each is None:
@@ -341,8 +363,9 @@ class INotifyPoller(FilePoller):
         found: Listing = {}
         for name in names:
             with suppress(OSError):
-                status = os.lstat(self._path(name))
-                written = is_written(self._path(name))
+                path = self._path(name)
+                status = os.lstat(path)
+                written = is_written(path)
                 if written is None and self._unfinished[name].by_look:
                     written = is_young(status, COARSE_TICK)
                 if S_ISREG(status.st_mode) and written is False:
@@ -350,7 +373,7 @@ class INotifyPoller(FilePoller):
         return found
 
     def _path(self, name: str) -> str:
-        return f"{self._root}/{name}" if name else self._root
+        return f"{self._root}/{name}" if name else os.path.realpath(self._root)  # which may be a link
 
     # -- waiting ----------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ A hint says what to look for, not what is there: by the time it is followed the 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterable
 from enum import IntFlag
 from typing import Protocol
@@ -24,6 +25,8 @@ _GONE = int(flags.DELETE | flags.MOVED_FROM)
 
 #: With hints of more names than this the whole tree is looked at, which then costs no more.
 _MOST = 100_000
+#: So many unfinished files may be between two directories at once.
+_TRAVELLING = 32
 
 
 class Hint(IntFlag):
@@ -41,11 +44,14 @@ class Hint(IntFlag):
     """What was there before was taken away first."""
     STATUS = 32
     """Times or rights were set."""
+    SWAPPED = 64
+    """It came by a move and went by one: perhaps two have changed places, and the other is there."""
 
 
 # As plain numbers: there may be 100 000 a second.
 _H_GONE, _H_MAKING, _H_DONE = int(Hint.GONE), int(Hint.MAKING), int(Hint.DONE)
 _H_WRITTEN, _H_WAS_GONE, _H_STATUS = int(Hint.WRITTEN), int(Hint.WAS_GONE), int(Hint.STATUS)
+_H_SWAPPED = int(Hint.SWAPPED)
 
 
 class Names(Protocol):
@@ -80,7 +86,9 @@ class Hints:
         self._recurse = recurse
         self._partial = partial
         self._only_entry = only_entry
-        self._travelling = 0  # the cookie of an unfinished file that was moved away
+        # The cookies of unfinished files that were moved away; moves in two directories may interleave.
+        self._travelling: deque[int] = deque(maxlen=_TRAVELLING)
+        self._arrived: set[str] = set()  # by a move, since hints were taken
         self.marks: dict[str, int] = {}
         """The :class:`Hint` of each name."""
         self.fresh: dict[str, None] = {}
@@ -100,6 +108,7 @@ class Hints:
     def take_marks(self) -> dict[str, int]:
         """The hints so far, which are forgotten."""
         marks, self.marks = self.marks, {}
+        self._arrived.clear()
         return marks
 
     def fold(self, events: Iterable[Event], *, seen: bool = False) -> None:
@@ -121,12 +130,8 @@ class Hints:
                 continue
             elif mask & _SELF:
                 self.lost = True
-            elif name and self._choice.sees(name):
-                full = f"{where}/{name}" if where else name
-                if self._only_entry is not None:
-                    if full != self._only_entry:
-                        continue
-                    full = ""
+            elif name and self._is_of_interest(name):
+                full = "" if self._only_entry is not None else f"{where}/{name}" if where else name
                 if mask & _ISDIR:
                     self._directory(full, mask)
                 else:
@@ -137,6 +142,10 @@ class Hints:
             self.marks.clear()
             self.fresh.clear()
             self.moved.clear()
+            self._arrived.clear()
+
+    def _is_of_interest(self, name: str) -> bool:
+        return self._choice.sees(name) if self._only_entry is None else name == self._only_entry
 
     def _directory(self, full: str, mask: int) -> None:
         if self._only_entry is not None:
@@ -144,30 +153,37 @@ class Hints:
         elif mask & _GONE:
             self.fresh.pop(full, None)
             self._watches.forget(full)
-            self.marks[full] = _H_GONE
+            self.marks[full] = self._gone(full, mask)
             if mask & _MOVED_FROM:
                 self.moved.add(full)
             if full in self.closed_places:
                 self.lost = True
         elif mask & (_CREATE | _MOVED_TO):
             self.marks[full] = _H_DONE
+            if mask & _MOVED_TO:
+                self._arrived.add(full)
             if self._recurse:
                 self.fresh[full] = None
         elif full in self.closed_places:
             self.lost = True
 
+    def _gone(self, full: str, mask: int) -> int:
+        return _H_GONE | _H_SWAPPED if mask & _MOVED_FROM and full in self._arrived else _H_GONE
+
     def _file(self, full: str, mask: int, cookie: int, seen: bool) -> None:
         before = self.marks.get(full, 0)
         if mask & _GONE:
             unfinished = before & _H_MAKING or (full in self.unfinished and not before)
-            self._travelling = cookie if mask & _MOVED_FROM and unfinished else 0
-            self.marks[full] = _H_GONE
+            if mask & _MOVED_FROM and unfinished:
+                self._travelling.append(cookie)
+            self.marks[full] = self._gone(full, mask)
             return
         was_gone = _H_WAS_GONE if before & (_H_GONE | _H_WAS_GONE) else 0
         if mask & _CREATE:
             self.marks[full] = (_H_DONE if self._partial else _H_MAKING) | was_gone
         elif mask & _MOVED_TO:
-            travelling = cookie and cookie == self._travelling and not self._partial
+            travelling = cookie in self._travelling and not self._partial
+            self._arrived.add(full)
             self.marks[full] = (_H_MAKING | _H_WAS_GONE) if travelling else _H_DONE
         elif mask & (_CLOSE_WRITE | _MODIFY):
             self.marks[full] = _H_DONE | (0 if seen else _H_WRITTEN) | was_gone

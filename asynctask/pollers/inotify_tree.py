@@ -43,6 +43,7 @@ class Tree:
         self._identity: object = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reading = -1
+        self._process = os.getpid()
         self._backlog = 0
         self.watches = Watches(url, partial=partial)
         self.hints = self._new_hints(None)
@@ -130,6 +131,8 @@ class Tree:
 
     def close(self) -> None:
         """Give everything back; any thread may."""
+        if os.getpid() != self._process:  # a fork: the loop's selector is that of the parent, too
+            return
         if self._reading >= 0 and self._loop is not None and not self._loop.is_closed():
             if _is_running_here(self._loop):
                 self.pause()

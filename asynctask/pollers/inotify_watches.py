@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import struct
 import termios
 import threading
@@ -15,7 +16,7 @@ from inotify_simple import Event, INotify, flags, parse_events
 from asynctask.errors import PollerError
 from asynctask.pollers.walk import Stopped
 
-__all__ = ("Watches", "is_remote", "mask_for")
+__all__ = ("RefusedError", "Watches", "is_remote", "mask_for")
 
 _CHANGES = flags.CREATE | flags.DELETE | flags.MOVED_FROM | flags.MOVED_TO | flags.CLOSE_WRITE | flags.ATTRIB
 _ROOT = flags.DELETE_SELF | flags.MOVE_SELF
@@ -31,6 +32,13 @@ _LIMITS = {
     errno.ENOSPC: ("no more directories can be watched", "max_user_watches"),
     errno.EMFILE: ("no more inotify queues can be had", "max_user_instances"),
 }
+
+
+_ESCAPED = re.compile(rb"\\([0-7]{3})")
+
+
+class RefusedError(PollerError):
+    """There is no inotify here, or no more of it; looking at files would work."""
 
 
 def mask_for(*, partial: bool, root: bool) -> int:
@@ -77,7 +85,8 @@ class Watches:
         """Ask the kernel for a queue. Blocks a little, for the C library is looked up the first time.
 
         Raises:
-            PollerError: there are too many.
+            RefusedError: there are too many.
+            OSError: this process can have no more descriptors.
         """
         with self._lock:
             if self._closed:
@@ -85,6 +94,8 @@ class Watches:
             try:
                 self._queue = INotify(nonblocking=True)
             except OSError as exc:
+                if exc.errno == errno.EMFILE:  # which limit is it? If it is that of descriptors, this raises
+                    os.close(os.open("/", os.O_PATH | os.O_CLOEXEC))
                 raise self._refused(exc) from exc
 
     def close(self) -> None:
@@ -98,7 +109,7 @@ class Watches:
         """Watch a directory.
 
         Raises:
-            PollerError: there are too many watches.
+            RefusedError: there are too many watches.
             OSError: it is not there, is none, or may not be read.
             Stopped: the queue was closed meanwhile.
         """
@@ -164,12 +175,12 @@ class Watches:
             except OSError:  # the directory is gone, and its watch with it
                 return
 
-    def _refused(self, error: OSError) -> PollerError:
+    def _refused(self, error: OSError) -> RefusedError:
         reason, sysctl = _LIMITS.get(error.errno or 0, (f"inotify: {error.strerror or error}", ""))
         hint = (
             f"raise fs.inotify.{sysctl} with sysctl, or look at files instead: FilePoller" if sysctl else ""
         )
-        return PollerError(self._url, reason, hint)
+        return RefusedError(self._url, reason, hint)
 
 
 def is_remote(path: str, mounts: str) -> str:
@@ -180,12 +191,16 @@ def is_remote(path: str, mounts: str) -> str:
         mounts: what ``/proc/self/mountinfo`` says.
     """
     longest, found = -1, ""
-    for line in mounts.splitlines():
+    for line in mounts.split("\n"):  # other ends of lines may stand in names
         before, _, after = line.partition(" - ")
         fields = before.split(" ")
         if len(fields) < 5 or not after:
             continue
-        place = fields[4].encode().decode("unicode_escape") if "\\" in fields[4] else fields[4]
+        place = _unescaped(fields[4])
         if len(place) >= longest and (path == place or path.startswith(place.rstrip("/") + "/")):
             longest, found = len(place), after.split(" ")[0]
     return found if found.partition(".")[0] in _REMOTE else ""
+
+
+def _unescaped(place: str) -> str:
+    return os.fsdecode(_ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), os.fsencode(place)))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
+import operator
 import os
 import signal
 import time
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from asynctask.pollers.changes import Listing
 
@@ -23,25 +26,38 @@ _ASK, _ASK_AT_MOST = 1.0, 60.0
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
 
 
+# One that keeps the interpreter's lock.
+_fcntl = ctypes.PyDLL(None, use_errno=True).fcntl
+_fcntl.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int)
+
+
 def is_written(path: str) -> bool | None:
     """Whether a regular file is open for writing; ``None`` if that cannot be known.
 
-    A read lease is granted only if nobody has the file open for writing. It is given back at once; who
-    opens the file in that moment waits for some microseconds, and this process is sent a signal about it:
-    one that is ignored unless asked for, since the usual one would end the process.
+    A read lease is granted only if nobody has the file open for writing. It is given back at once, without
+    any Python between, which another thread might hold up: who opens the file for writing in that
+    microsecond waits for its end, or is refused with EWOULDBLOCK if it does not want to wait. This process is
+    sent a signal about it: one that is ignored unless asked for, since the usual one would end the process.
     """
     try:
         fd = os.open(path, _FLAGS)
     except OSError:
         return None
+    steps: tuple[Callable[[], int], ...] = (
+        partial(_fcntl, fd, fcntl.F_SETLEASE, fcntl.F_RDLCK),
+        ctypes.get_errno,
+        partial(_fcntl, fd, fcntl.F_SETLEASE, fcntl.F_UNLCK),
+    )
     try:
         fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-    except OSError as exc:
-        return True if exc.errno == errno.EAGAIN else None
+        refused, reason, _ = map(operator.call, steps)
+    except OSError:
+        return None
     finally:
         os.close(fd)
-    return False
+    if not refused:
+        return False
+    return True if reason == errno.EAGAIN else None
 
 
 class Unfinished:
@@ -75,15 +91,18 @@ def hold_back(root: str, changed: Listing, *, partial: bool) -> Held:
     for name, stamp in changed.items():
         if stamp[0] != "file":
             continue
-        path = f"{root}/{name}" if name else root
-        with suppress(OSError):
-            if os.lstat(path).st_nlink > 1:
-                held.linked.add(stamp[-1])
+        path = f"{root}/{name}" if name else os.path.realpath(root)
+        try:
+            status = os.lstat(path)
+        except OSError:
+            continue
+        if status.st_nlink > 1:
+            held.linked.add(stamp[-1])
         if partial:
             continue
         written = is_written(path)
         if written is None:
-            written = time.time() - stamp[1] / 1e9 < COARSE_TICK
+            written = is_young(status, COARSE_TICK)
         if written:
             held.names[name] = Unfinished(by_look=True)
     for name in held.names:
@@ -95,4 +114,4 @@ def is_young(status: os.stat_result, tick: float = _TICK) -> bool:
     """Whether a file was changed so lately that a further change may have got the same time."""
     if status.st_ctime_ns % 1_000_000_000 == 0:
         tick = COARSE_TICK  # a file system with whole seconds
-    return time.time() - status.st_ctime < tick
+    return abs(time.time() - status.st_ctime) < tick  # a clock that was set back makes nothing young for long

@@ -47,10 +47,11 @@ class PollerGenerator(EventGenerator):
         return self
 
     async def __anext__(self) -> Event:
-        if not self._waiting:
-            if self._stopped:
-                raise StopAsyncIteration
+        while not (self._waiting or self._stopped):
             self._waiting.extend(await anext(self._watch))
+        if self._stopped:
+            self.stop()  # once more: a batch may have come
+            raise StopAsyncIteration
         return Event(self, self.handler, self._waiting.popleft())
 
     def stop(self) -> None:

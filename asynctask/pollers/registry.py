@@ -76,6 +76,11 @@ def make_poller(url: str | os.PathLike[str], *, inotify: bool = True, **extra: A
     url = os.fspath(url)
     scheme = scheme_of(url)
     maker = _registered.get(scheme)
+    before = url.partition(":")[0].lower()
+    if scheme == "file" != before and before in {*_OURS, *_registered} and ":" in url:
+        raise UsageError(
+            f"{before}: is written with two slashes: {before}://…; for a file of that name: ./{before}:…"
+        )
     if maker is None and scheme in _OURS:
         maker = _file_poller(inotify) if scheme == "file" else _load(scheme, *_OURS[scheme])
     if maker is None:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
 from asynctask.errors import UsageError
+from asynctask.pollers.aside import Aside
 from asynctask.pollers.base import DEFAULT_TIMEOUT, SnapshotPoller
 from asynctask.pollers.changes import Listing
 from asynctask.pollers.http_fetch import Fetcher, need
 from asynctask.pollers.http_urls import parse
-from asynctask.pollers.s3_client import make_client
+from asynctask.pollers.s3_client import discreet, make_client
 from asynctask.pollers.s3_faults import translated
 from asynctask.pollers.s3_listing import Courier, list_objects, patiently
 
 __all__ = ("S3Poller",)
 
+T = TypeVar("T")
+
 _SCHEME = "s3://"
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 
 
 class S3Poller(SnapshotPoller):
@@ -72,18 +79,28 @@ class S3Poller(SnapshotPoller):
         super().__init__(_url(bucket, prefix), existing=existing, state=state, timeout=timeout)
         self._bucket, self._prefix, self._page_size = bucket, prefix, page_size
         self._make_client = partial(make_client, endpoint, region, profile, anonymous, self._send)
-        self._fetcher = Fetcher(self._url, self._aside, verify)
+        self._requests = Aside(f"requests for {self._url}")  # what gives credentials may hang
+        self._fetcher = Fetcher(self._url, verify)
         self._client: Any = None
         self._bundle: str | None = None  # CA certificates of the environment or the profile
         self._courier: Courier | None = None  # of the look that is going on
 
     async def _open(self) -> None:
         if self._client is None:
-            try:
-                self._client, self._bundle = await self._aside.do(self._make_client)
-            except Exception as exc:
-                raise translated(self._url, exc) from exc
+            self._client, self._bundle = await self._with_botocore(self._make_client)
         await self._fetcher.open(self._bundle)
+
+    async def _with_botocore(self, work: Callable[[], T]) -> T:
+        def in_thread() -> T:
+            with discreet():
+                return work()
+
+        try:
+            return await self._requests.do(in_thread)
+        except Exception as exc:
+            error = translated(self._url, exc)
+        # Not above, where it would take botocore's error along: that has what the store said in it.
+        raise error
 
     def _send(self, request: Any, **_: Any) -> Any:
         """Botocore asks here what is to be sent; in the thread."""
@@ -99,9 +116,7 @@ class S3Poller(SnapshotPoller):
             return list_objects(client, self._url, self._bucket, self._prefix, self._page_size)
 
         try:
-            return await self._aside.do(work)
-        except Exception as exc:
-            raise translated(self._url, exc) from exc
+            return await self._with_botocore(work)
         finally:
             await courier.aclose()
 
@@ -111,7 +126,7 @@ class S3Poller(SnapshotPoller):
     async def _close(self) -> None:
         await self._fetcher.aclose()
         if self._client is not None:
-            await self._aside.do(self._client.close)  # after what the thread is still doing
+            await self._requests.do(self._client.close)  # after what the thread is still doing
 
 
 _NO_CREDENTIALS = (
@@ -126,20 +141,24 @@ def _parse(url: str) -> tuple[str, str]:
     Raises:
         UsageError: it names no bucket. It is not repeated, for a part of it may be a secret.
     """
-    try:
+    parts = prefix = None
+    with suppress(ValueError):
         parts = urlsplit(url)
-    except ValueError:
-        raise UsageError("this is no URL of the form s3://bucket/prefix") from None
+        url.encode()
+        prefix = unquote(parts.path.removeprefix("/"), errors="strict")
+    if parts is None:
+        raise UsageError("this is no URL of the form s3://bucket/prefix")
     if "@" in parts.netloc or ":" in parts.netloc:
         raise UsageError(_NO_CREDENTIALS)
     if parts.scheme != "s3" or not parts.netloc:
         raise UsageError("a URL of objects to watch has the form s3://bucket/prefix")
     if "?" in url or "#" in url:
         raise UsageError("in an s3: URL ? is written %3F and # is written %23")
-    try:
-        return parts.netloc, unquote(parts.path.removeprefix("/"), errors="strict")
-    except UnicodeDecodeError:
-        raise UsageError("in an s3: URL names are quoted as UTF-8") from None
+    if prefix is None:
+        raise UsageError("in an s3: URL names are quoted as UTF-8")
+    if not _BUCKET.fullmatch(parts.netloc):
+        raise UsageError("the name of a bucket has letters, digits and . - _ alone, 255 at most")
+    return parts.netloc, prefix
 
 
 def _url(bucket: str, name: str) -> str:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import gzip
 import json
 import json.scanner
-from collections.abc import Callable
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ("Descriptions", "make_client")
+__all__ = ("Descriptions", "discreet", "make_client")
 
 #: For a request by which botocore itself gets credentials.
 _CREDENTIALS = {"connect_timeout": 5, "read_timeout": 10, "retries": {"total_max_attempts": 1}}
+#: What writes whole requests and answers into the log.
+_TALKATIVE = ("botocore.auth", "botocore.endpoint", "botocore.parsers", "botocore.utils")
+_thread = threading.local()
 
 
 def make_client(
@@ -48,6 +54,22 @@ def make_client(
     )
     client.meta.events.register("before-send.s3", send)
     return client, session.get_config_variable("ca_bundle") or None
+
+
+@contextmanager
+def discreet() -> Iterator[None]:
+    """Keep out of the log what this thread sends and gets: tokens are in it, and keys of roles."""
+    for name in _TALKATIVE:
+        logging.getLogger(name).addFilter(_may_be_told)  # again it does nothing
+    _thread.discreet = True
+    try:
+        yield
+    finally:
+        _thread.discreet = False
+
+
+def _may_be_told(record: logging.LogRecord) -> bool:
+    return not getattr(_thread, "discreet", False)
 
 
 @lru_cache(maxsize=4)

@@ -7,6 +7,7 @@ another thread.
 from __future__ import annotations
 
 import json
+import zlib
 from itertools import islice
 from typing import Any
 
@@ -25,12 +26,13 @@ def pack(url: str, listing: Listing) -> bytes:
     lines = []
     while part := dict(islice(entries, _A_LINE)):
         lines.append(_line(part))
-    head = {"asynctask poller": VERSION, "url": url, "entries": len(listing), "lines": len(lines)}
-    return b"".join([_line(head), *lines])
+    body = b"".join(lines)
+    head = {"asynctask poller": VERSION, "url": url, "lines": len(lines), "crc": zlib.crc32(body)}
+    return _line(head) + body
 
 
 def check(url: str, state: bytes) -> None:
-    """Make sure that a state is one of a poller of ``url``, and all of it. Takes no time.
+    """Make sure that a state is one of a poller of ``url``, and seems to be all of it. Takes no time.
 
     Raises:
         UsageError: it is not.
@@ -40,7 +42,7 @@ def check(url: str, state: bytes) -> None:
         raise UsageError(f"{url}: the state is of another version of asynctask: start without it")
     if head.get("url") != url:
         raise UsageError(f"{url}: the state is one of {head.get('url')}")
-    if state.count(b"\n") != head.get("lines", 0) + 1:
+    if state.count(b"\n") - 1 != head.get("lines"):
         raise UsageError(f"{url}: a part of the state is missing: start without it")
 
 
@@ -51,12 +53,12 @@ def unpack(url: str, state: bytes) -> Listing:
         UsageError: the state is damaged, or of another poller.
     """
     check(url, state)
+    body = state.partition(b"\n")[2]
+    if zlib.crc32(body) != _head(url, state).get("crc"):
+        raise UsageError(f"{url}: the state is damaged: start without it")
     listing: Listing = {}
-    try:
-        for line in state.splitlines()[1:]:
-            listing.update((name, tuple(stamp)) for name, stamp in json.loads(line).items())
-    except (AttributeError, TypeError, ValueError) as exc:
-        raise UsageError(f"{url}: the state is damaged: start without it") from exc
+    for line in body.splitlines():
+        listing.update((name, tuple(stamp)) for name, stamp in json.loads(line).items())
     return listing
 
 
@@ -67,7 +69,7 @@ def _line(value: dict[str, Any]) -> bytes:
 def _head(url: str, state: bytes) -> dict[str, Any]:
     try:
         head = json.loads(state.partition(b"\n")[0])
-    except ValueError as exc:
+    except (TypeError, ValueError, RecursionError, AttributeError) as exc:
         raise UsageError(f"{url}: this is no state of a poller") from exc
     if not isinstance(head, dict) or "asynctask poller" not in head:
         raise UsageError(f"{url}: this is no state of a poller")

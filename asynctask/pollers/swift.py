@@ -14,7 +14,7 @@ from asynctask.pollers.aside import Aside
 from asynctask.pollers.base import SnapshotPoller
 from asynctask.pollers.changes import Listing
 from asynctask.pollers.swift_client import SwiftClient
-from asynctask.pollers.swift_urls import find_place
+from asynctask.pollers.swift_urls import find_place, storage_scheme
 
 __all__ = ("SwiftPoller",)
 
@@ -96,6 +96,8 @@ class SwiftPoller(SnapshotPoller):
             raise UsageError(f"page_size: 1 or more objects, or 0 for what the server gives, not {page_size}")
         if not request_timeout > 0:
             raise UsageError(f"request_timeout: more than 0 seconds, not {request_timeout}")
+        if storage_url and not storage_scheme(storage_url):
+            raise UsageError("storage_url: that of an account, as https://store.example/v1/AUTH_x")
         keywords: Mapping[str, str | None] = {
             "auth": None if auth is None else str(auth),
             "project": project,

@@ -15,10 +15,15 @@ from urllib.parse import urlsplit
 
 from asynctask.errors import PollerError
 from asynctask.pollers.changes import Listing
-from asynctask.pollers.swift_faults import translated
-from asynctask.pollers.swift_urls import SwiftPlace
+from asynctask.pollers.swift_faults import NO_LOGIN, translated
+from asynctask.pollers.swift_urls import SwiftPlace, storage_scheme
 
 __all__ = ("Abandoned", "SwiftClient")
+
+#: The most bytes of an answer, unpacked: 10 000 of the longest names have place.
+LONGEST = 64 << 20
+_LOOK_AT_STORAGE = "give the right storage_url="
+_NO_LISTING = "the server answers with something that is no listing"
 
 
 class Abandoned(Exception):  # noqa: N818 - no error: it was asked for
@@ -45,25 +50,24 @@ class SwiftClient:
         self._storage_url = storage_url
         self._timeout = timeout
         self._session: Any = None  # keystoneauth's: has the token
-        self._logins: Any = None  # its connections
         self._connection: Any = None  # swiftclient's, to the container
         self._connected = ""  # the storage URL of that
+        self._reader: Any = None  # has the sockets of both
+        self._unwanted = threading.Event()  # set when nobody wants the listing any more
         self._closed = False
 
     # -- from the loop: never blocks --------------------------------------------------------------
 
     def interrupt(self) -> None:
         """Have what is being read end at once. It need not work: urllib3 can do it since 2.3."""
-        with suppress(AttributeError, OSError, RuntimeError, ValueError):
-            self._connection.resp.raw.shutdown()
+        if self._reader is not None:
+            self._reader.interrupt()
 
     def close(self) -> None:
         """Close the connections. Not while something is listed: that does it itself then."""
         self._closed = True
         self._disconnect()
-        logins, self._logins, self._session = self._logins, None, None
-        if logins is not None:
-            _close(logins)
+        self._session = None
 
     def end(self) -> None:
         """Have the thread that lists close the connections when it ends."""
@@ -79,8 +83,9 @@ class SwiftClient:
             PollerError: it cannot be had; a part of it is no answer.
             Abandoned: nobody wants it any more.
         """
+        self._unwanted = unwanted
         try:
-            return self._pages(unwanted)
+            return self._pages()
         except BaseException:
             self._disconnect()
             raise
@@ -88,14 +93,14 @@ class SwiftClient:
             if self._closed:
                 self.close()
 
-    def _pages(self, unwanted: threading.Event) -> Listing:
+    def _pages(self) -> Listing:
         listing: Listing = {}
         marker = ""
         while True:
-            if unwanted.is_set() or self._closed:
-                raise Abandoned
-            with translated(self._place.url, self._timeout):
-                page = self._page(marker)
+            self._check()
+            page = self._page_or_error(marker)
+            if not isinstance(page, list):
+                raise self._error(_NO_LISTING)
             if not page:
                 return listing
             last = self._put(page, listing)
@@ -104,16 +109,38 @@ class SwiftClient:
                 raise self._error("the server repeats a part of the listing")
             marker = last
 
-    def _put(self, page: Any, listing: Listing) -> str:
+    def _check(self, size: int = 0) -> None:
+        """Called between two requests, and while an answer is read."""
+        if self._unwanted.is_set() or self._closed:
+            raise Abandoned
+        if size > LONGEST:
+            hint = "page_size= makes the pages of a listing shorter"
+            raise self._error(f"the answer is longer than {LONGEST} bytes", hint, temporary=False)
+
+    def _put(self, page: list[Any], listing: Listing) -> str:
         """Put a page into the listing; returns the last name."""
         last = ""
         try:
             for entry in page:
                 last = entry["name"]
-                listing[last] = ("object", entry["hash"], entry["bytes"], entry["last_modified"])
-        except (TypeError, KeyError) as exc:
-            raise self._error("the server answers with something that is no listing") from exc
+                last.encode()
+                stamp = (entry["hash"], entry["bytes"], entry["last_modified"])
+                if not all(isinstance(value, str | int) for value in stamp):
+                    raise TypeError
+                listing[last] = ("object", *stamp)
+        except (AttributeError, KeyError, TypeError, UnicodeEncodeError) as exc:
+            raise self._error(_NO_LISTING) from exc
         return last
+
+    def _page_or_error(self, marker: str) -> Any:
+        try:
+            return self._page(marker)
+        except Exception as exc:
+            error = translated(self._place.url, exc, self._timeout)
+            if error is None:
+                raise
+        # Not above, where it would take the error of the library along: that has what the server said in it.
+        raise error
 
     def _page(self, marker: str) -> Any:
         """One page. A token that is not good any more is renewed, once."""
@@ -150,21 +177,26 @@ class SwiftClient:
         place = self._place
         if self._session is None:
             self._session = self._new_session()
-        token: str = self._session.get_token()
-        url: str = self._storage_url or self._session.get_endpoint(
-            service_type="object-store", interface=place.interface, region_name=place.region or None
-        )
+        token = None
+        with suppress(AttributeError, LookupError, TypeError, ValueError):  # of an answer not as expected
+            url: str = self._storage_url or self._session.get_endpoint(
+                service_type="object-store", interface=place.interface, region_name=place.region or None
+            )
+            token = self._session.get_token()
+        if token is None:
+            raise self._error(*NO_LOGIN, temporary=False)
         if not url:
             raise self._error(
                 "the catalogue has no object store",
                 "look at region= and interface=",
                 temporary=False,
             )
-        if place.secure and not url.startswith("https:"):
+        scheme = storage_scheme(url)
+        if not scheme:
+            raise self._error("the login names no storage", _LOOK_AT_STORAGE, temporary=False)
+        if place.secure and scheme != "https":
             raise self._error(
-                "the login was by TLS, and the storage is not",
-                "give the right storage_url=",
-                temporary=False,
+                "the login was by TLS, and the storage is not", _LOOK_AT_STORAGE, temporary=False
             )
         return url, token
 
@@ -176,7 +208,7 @@ class SwiftClient:
 
         place = self._place
         if place.version == 1:
-            auth = PasswordPlugin(place.auth_url, place.user, place.key)
+            auth = PasswordPlugin(place.auth_url, _for_a_header(place.user), _for_a_header(place.key))
         elif place.application:
             auth = v3.ApplicationCredential(
                 place.auth_url, application_credential_id=place.user, application_credential_secret=place.key
@@ -185,10 +217,11 @@ class SwiftClient:
             auth = v3.Password(
                 place.auth_url, username=place.user, password=place.key, **dict[str, Any](place.scope)
             )
-        self._logins = requests.Session()
+        logins = self._bounded(requests.Session())
+        logins.headers["Accept-Encoding"] = "gzip"  # what the reader knows
         return Session(
             auth=auth,
-            session=self._logins,
+            session=logins,
             verify=place.cacert or True,
             timeout=self._timeout,
             redirect=False,
@@ -202,15 +235,24 @@ class SwiftClient:
             self._disconnect()
             self._connection = HTTPConnection(url, cacert=self._place.cacert or None, timeout=self._timeout)
             self._connection.requests_args["allow_redirects"] = False
+            self._bounded(self._connection.request_session)
             self._connected = url
         return self._connection
 
+    def _bounded(self, session: Any) -> Any:
+        """Have our reader read what a session of requests asks for."""
+        from asynctask.pollers.swift_reading import Reader
+
+        if self._reader is None:
+            self._reader = Reader(self._check, LONGEST)
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, self._reader)
+        return session
+
     def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            if connection.resp is not None:
-                connection.resp.close()
-            _close(connection.request_session)
+        self._connection = None
+        if self._reader is not None:
+            self._reader.close()
 
     def _error(self, reason: str, hint: str = "", *, temporary: bool = True) -> PollerError:
         return PollerError(self._place.url, reason, hint, temporary=temporary)
@@ -230,13 +272,6 @@ class _Wire:
         return self._connection.getresponse()
 
 
-def _close(session: Any) -> None:
-    """Close the sockets of a session of requests.
-
-    Its own close() leaves that to the garbage collector while an answer, or an error made of one, is kept.
-    """
-    for adapter in session.adapters.values():
-        for manager in (adapter.poolmanager, *adapter.proxy_manager.values()):
-            for key in manager.pools.keys():  # noqa: SIM118 - it cannot be iterated
-                manager.pools[key].close()
-    session.close()
+def _for_a_header(text: str) -> str:
+    """What http.client sends as the UTF-8 that Swift expects."""
+    return text.encode().decode("latin-1")

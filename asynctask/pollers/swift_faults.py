@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import http.client
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from asynctask.errors import PollerError
 
-__all__ = ("translated",)
+__all__ = ("NO_LOGIN", "translated")
 
 _LOOK_AT_LOGIN = "look at the path and at auth="
+#: What to say of an answer that has no token, and what to do.
+NO_LOGIN = ("the server to log in at gives no login", _LOOK_AT_LOGIN)
 #: Not the caller's fault, though HTTP counts them so; 498 and 499 are Swift's own.
 _PASSING = frozenset({408, 409, 425, 429, 498, 499})
 
 
-@contextmanager
-def translated(url: str, silence: float) -> Iterator[None]:
-    """What is raised inside becomes a PollerError.
+def translated(url: str, exc: Exception, silence: float) -> PollerError | None:
+    """The PollerError for what a library raises; none for what is one already, or a mistake in the program.
 
     Args:
         url: of what is watched.
+        exc: what was raised.
         silence: seconds that the server may be silent.
     """
     import urllib3
@@ -32,27 +32,29 @@ def translated(url: str, silence: float) -> Iterator[None]:
     def error(reason: str, hint: str = "", *, temporary: bool = True) -> PollerError:
         return PollerError(url, reason, hint, temporary=temporary)
 
-    try:
-        yield
-    except ClientException as exc:
-        status = exc.http_status or 0
-        missing = status == http.HTTPStatus.NOT_FOUND
-        raise error(*_refusal(status), temporary=missing or _may_pass(status)) from exc
-    except keystone.HttpError as exc:
-        status = exc.http_status or 0
-        raise error(*_no_login(status), temporary=_may_pass(status)) from exc
-    except keystone.EndpointNotFound as exc:
-        hint = "look at region= and interface="
-        raise error("the catalogue has no object store", hint, temporary=False) from exc
-    except keystone.ConnectionError as exc:
-        raise error(*_no_answer(exc, silence), temporary=not _is_untrusted(exc)) from exc
-    except keystone.ClientException as exc:
-        raise error("the server to log in at gives no login", _LOOK_AT_LOGIN, temporary=False) from exc
-    # The errors of requests are OSErrors.
-    except (OSError, EOFError, ValueError, zlib.error, http.client.HTTPException) as exc:
-        raise error(*_no_answer(exc, silence), temporary=not _is_untrusted(exc)) from exc
-    except urllib3.exceptions.HTTPError as exc:
-        raise error(*_no_answer(exc, silence)) from exc
+    match exc:
+        case PollerError():
+            return None
+        case ClientException():
+            status = exc.http_status or 0
+            missing = status == http.HTTPStatus.NOT_FOUND
+            return error(*_refusal(status), temporary=missing or _may_pass(status))
+        case keystone.HttpError():
+            status = exc.http_status or 0
+            return error(*_no_login(status), temporary=_may_pass(status))
+        case keystone.EndpointNotFound():
+            hint = "look at region= and interface="
+            return error("the catalogue has no object store", hint, temporary=False)
+        case keystone.ConnectionError():
+            return error(*_no_answer(exc, silence), temporary=not _is_untrusted(exc))
+        case keystone.ClientException():
+            return error(*NO_LOGIN, temporary=False)
+        # The errors of requests are OSErrors. A LookupError is of an encoding that nobody knows.
+        case OSError() | EOFError() | ValueError() | LookupError() | RecursionError():
+            return error(*_no_answer(exc, silence), temporary=not _is_untrusted(exc))
+        case urllib3.exceptions.HTTPError() | zlib.error() | http.client.HTTPException():
+            return error(*_no_answer(exc, silence), temporary=not _is_untrusted(exc))
+    return None
 
 
 def _refusal(status: int) -> tuple[str, str]:

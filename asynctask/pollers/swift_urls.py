@@ -6,14 +6,16 @@ is left of one that was not quoted.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit
 
 from asynctask.errors import UsageError
 
-__all__ = ("OPTIONS", "SwiftPlace", "find_place")
+__all__ = ("OPTIONS", "SwiftPlace", "find_place", "storage_scheme")
 
 #: What may stand in the query of a URL, beside the container, and as keywords.
 OPTIONS = ("auth", "domain", "interface", "prefix", "project", "project_domain", "region", "user_domain")
@@ -21,8 +23,9 @@ OPTIONS = ("auth", "domain", "interface", "prefix", "project", "project_domain",
 _FORM = "swift://user+project:password@host:port/path?container"
 _QUOTE = "in names and passwords / ? # @ : + % & = are written percent-encoded"
 _SECURE = {"swift": False, "swt": False, "swifts": True, "swts": True}
-_HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+_HOST = re.compile(r"[A-Za-z0-9._-]+")
 _VERSIONS = {"1": 1, "1.0": 1, "v1": 1, "v1.0": 1, "3": 3, "v3": 3}
+_PORT = re.compile(r"[0-9]{1,5}")
 _LONGEST = 256  # bytes of a container's name, as Swift has it
 
 
@@ -64,6 +67,16 @@ class SwiftPlace:
         return f"{self.root}?prefix={quote(self.prefix, safe='/')}" if self.prefix else self.root
 
 
+def storage_scheme(url: str) -> str:
+    """``"http"`` or ``"https"``, if that can be the URL of an account or a login; else it is empty."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        _ = parts.port
+        if parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc and _is_text(url):
+            return parts.scheme
+    return ""
+
+
 @dataclass(slots=True)
 class _Given:
     """What the URL says."""
@@ -90,6 +103,8 @@ def find_place(url: str, keywords: Mapping[str, str | None], environ: Mapping[st
     """
     given = _take_apart(url)
     options = {**given.options, **{name: value for name, value in keywords.items() if value is not None}}
+    if not all(map(_is_text, options.values())):
+        raise UsageError("what Swift is asked for is UTF-8")
     version = _version(options.get("auth"), given, environ)
     auth_url = _auth_url(given, version, environ)
     fallback = _credentials_for(auth_url, version, environ)
@@ -113,6 +128,8 @@ def find_place(url: str, keywords: Mapping[str, str | None], environ: Mapping[st
             f"Swift needs a user and a password: in the URL ({_FORM}), as keywords, or in {where} of the "
             "environment, if its URL to log in is for the same host"
         )
+    if version == 1 and not all(text.isprintable() and text == text.strip() for text in (user, key)):
+        raise UsageError("user and password are sent as headers: no control characters, no spaces round them")
     return SwiftPlace(
         version=version,
         auth_url=auth_url,
@@ -129,6 +146,8 @@ def find_place(url: str, keywords: Mapping[str, str | None], environ: Mapping[st
 
 
 def _take_apart(url: str) -> _Given:
+    if not _is_text(url):
+        raise UsageError(f"no URL of Swift, for it is no text: {_FORM}")
     scheme, _, rest = url.partition("://")
     if scheme.lower() not in _SECURE:
         raise UsageError(f"no URL of Swift: {_FORM}")
@@ -145,9 +164,9 @@ def _take_apart(url: str) -> _Given:
         secure=_SECURE[scheme.lower()],
         host=_checked_host(place) if place else "",
         path=f"{slash}{path}".rstrip("/"),
-        user=unquote(user),
-        project=unquote(project),
-        key=unquote(key),
+        user=_unquoted(user),
+        project=_unquoted(project),
+        key=_unquoted(key),
         options=_options(query),
     )
 
@@ -155,9 +174,36 @@ def _take_apart(url: str) -> _Given:
 def _checked_host(place: str) -> str:
     host = place if place.endswith("]") else place.rpartition(":")[0] or place
     port = place[len(host) + 1 :]
-    if not _HOST.fullmatch(host) or (port and not (port.isascii() and port.isdigit() and int(port) < 65536)):
+    if not _is_host(host) or (port and not _PORT.fullmatch(port)) or int(port or 0) > 65535:
         raise UsageError(f"no host, or no port: {_FORM}; {_QUOTE}")
     return f"{host.lower()}:{int(port)}" if port else host.lower()
+
+
+def _is_host(host: str) -> bool:
+    if not host.startswith("["):
+        return bool(_HOST.fullmatch(host))
+    try:
+        return host.endswith("]") and ipaddress.IPv6Address(host[1:-1]).scope_id is None
+    except ValueError:
+        return False
+
+
+def _is_text(text: str) -> bool:
+    """Whether there is nothing in it that stands for bytes that are no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _unquoted(text: str) -> str:
+    found = ""
+    with suppress(UnicodeDecodeError):
+        found = unquote(text, errors="strict")
+    if text and not found:
+        raise UsageError(f"in a URL of Swift names and passwords are quoted as UTF-8: {_FORM}")
+    return found
 
 
 def _options(query: str) -> dict[str, str]:
@@ -173,7 +219,7 @@ def _options(query: str) -> dict[str, str]:
         if "?" in value:
             raise UsageError(f"no URL of Swift: {_FORM}; {_QUOTE}")
         if value:
-            options[name] = unquote(value)
+            options[name] = _unquoted(value)
     return options
 
 
@@ -183,7 +229,7 @@ def _version(asked: str | None, given: _Given, environ: Mapping[str, str]) -> in
             return 1 if given.path.endswith(("/v1.0", "/v1")) else 3
         return 1 if "ST_AUTH" in environ and "OS_AUTH_URL" not in environ else 3
     if asked not in _VERSIONS:
-        raise UsageError(f"auth={asked}: Swift's login is 1, or 3 for Keystone; Keystone's 2 is no more")
+        raise UsageError("auth: Swift's login is 1, or 3 for Keystone; Keystone's 2 is no more")
     return _VERSIONS[asked]
 
 
@@ -193,9 +239,10 @@ def _auth_url(given: _Given, version: int, environ: Mapping[str, str]) -> str:
         url = f"{'https' if given.secure else 'http'}://{given.host}{given.path or default}"
     else:
         name = "ST_AUTH" if version == 1 else "OS_AUTH_URL"
-        parts = urlsplit(environ.get(name, ""))
-        if parts.scheme not in {"http", "https"} or not parts.netloc or "@" in parts.netloc:
+        meant = environ.get(name, "")
+        if not storage_scheme(meant):
             raise UsageError(f"a URL of Swift without a host needs a URL to log in at in {name}: {_FORM}")
+        parts = urlsplit(meant)
         if given.secure and parts.scheme != "https":
             raise UsageError(f"swifts: is by TLS, but {name} is not")
         path = parts.path.rstrip("/")
@@ -206,8 +253,9 @@ def _auth_url(given: _Given, version: int, environ: Mapping[str, str]) -> str:
 def _credentials_for(auth_url: str, version: int, environ: Mapping[str, str]) -> Mapping[str, str]:
     """The environment, unless it is meant for another host: that one gets no password of it."""
     meant = environ.get("ST_AUTH" if version == 1 else "OS_AUTH_URL")
-    if not meant or urlsplit(meant).netloc.lower() == urlsplit(auth_url).netloc:
-        return environ
+    with suppress(ValueError):
+        if not meant or urlsplit(meant).netloc.lower() == urlsplit(auth_url).netloc:
+            return environ
     return {}
 
 

@@ -12,7 +12,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -24,6 +24,8 @@ __all__ = ("Choice", "Found", "RootGoneError", "Stopped", "Walk", "names_below",
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
 _FORMAT, _REGULAR = 0o170000, stat.S_IFREG
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM})
+#: This says something of the process or the machine, and nothing of what was to be looked at.
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 _T = TypeVar("_T")
 
@@ -121,7 +123,7 @@ def walk(
 
     Raises:
         RootGoneError: there is nothing at ``root``.
-        OSError: the root cannot be seen.
+        OSError: the root cannot be seen, or there are no descriptors to see with.
         Stopped: ``stopped()`` was true.
     """
     try:
@@ -149,6 +151,7 @@ class Walk:
         self._known = known
         self._choice = choice
         self._same: list[str] = []
+        self._vanished: set[str] = set()  # of those that were the same, and some that are not reported
         self.found = Found()
 
     def all(self, recurse: bool, stopped: Callable[[], bool]) -> Found:
@@ -172,18 +175,24 @@ class Walk:
         return found
 
     def lost(self, name: str, error: OSError) -> None:
-        """A directory that was there when its own was listed cannot be listed."""
+        """A directory that was there when its own was listed cannot be listed.
+
+        Raises:
+            OSError: neither can others: there are no descriptors, or no memory.
+        """
+        if error.errno in _EXHAUSTED:
+            raise error
         if error.errno not in _GONE:
             self.found.unreadable[name] = _reason(error)
         elif self.found.changed.pop(name, None) is None:
-            with suppress(ValueError):  # it is none of those that are reported
-                self._same.remove(name)
+            self._vanished.add(name)
 
     def _gone(self) -> list[str]:
         changed, unreadable = self.found.changed, self.found.unreadable
-        if len(self._same) + sum(name in self._known for name in changed) == len(self._known):
+        known_and_there = len(self._same) + sum(name in self._known for name in changed)
+        if known_and_there == len(self._known) and not self._vanished:
             return []
-        there = {*self._same, *changed}
+        there = {*self._same, *changed} - self._vanished
         gone = [name for name in self._known if name not in there]
         kept = set(names_below(gone, unreadable)) if unreadable else ()
         return [name for name in gone if name not in kept]

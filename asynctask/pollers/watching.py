@@ -80,9 +80,7 @@ class Watch(AsyncIterator[tuple["Change", ...]]):
                     await self._pause()
                     async with poller._turn:
                         if await self._look_is_enough():
-                            batch = await poller._deliver()
-                            self._names, self._batch = poller._names, batch
-                            self._first = None
+                            batch = await self._hand_out()
             except TaskStateError:
                 if poller.closed:
                     raise StopAsyncIteration from None
@@ -135,6 +133,17 @@ class Watch(AsyncIterator[tuple["Change", ...]]):
             return not self._is_held_back(self._looked)
         self._first = None
         return False
+
+    async def _hand_out(self) -> list[Change]:
+        """What there is to tell; nothing if that fails, and then it is tried again."""
+        try:
+            batch = await self._poller._deliver()
+        except PollerError as exc:
+            self._endure(exc)
+            return []
+        self._names, self._batch = self._poller._names, batch
+        self._first = None
+        return batch
 
     def _is_held_back(self, now: float) -> bool:
         news = self._poller._ledger.news

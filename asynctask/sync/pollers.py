@@ -11,6 +11,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -42,7 +43,7 @@ class Poller:
         self._poller = poller
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
         self._lock = threading.Lock()
-        self._finish = weakref.finalize(self, _finish, poller, self._runner)
+        self._finish = weakref.finalize(self, _finish, poller, self._runner, os.getpid())
 
     @property
     def url(self) -> str:
@@ -67,7 +68,10 @@ class Poller:
         watch = self._poller.watch(interval=interval, debounce=debounce)
 
         async def batch() -> tuple[Change, ...]:
-            return await anext(watch, ())
+            try:
+                return await anext(watch)
+            except StopAsyncIteration:  # as a default of anext(), a tuple is an error of CPython 3.11
+                return ()
 
         def batches() -> Iterator[tuple[Change, ...]]:
             while not self.closed and (changes := self._run(batch)):
@@ -84,12 +88,14 @@ class Poller:
         return self._poller.statistics()
 
     def close(self) -> None:
-        """End it. Closing again does nothing."""
-        if not loop_runs_here():
-            with self._lock:
-                self._finish()
-            return
-        raise TaskStateError(_LOOP_HERE)
+        """End it, and what another thread waits for in it. Closing again does nothing."""
+        if loop_runs_here():
+            raise TaskStateError(_LOOP_HERE)
+        if self._lock.locked():
+            with suppress(RuntimeError):  # it was closed before
+                self._runner.get_loop().call_soon_threadsafe(self._poller._begin_to_end)
+        with self._lock:
+            self._finish()
 
     def __enter__(self) -> Self:
         return self
@@ -119,9 +125,11 @@ def make_poller(url: str | os.PathLike[str], *, inotify: bool = True, **extra: A
     return Poller(registry.make_poller(url, inotify=inotify, **extra))
 
 
-def _finish(poller: AsyncPoller, runner: asyncio.Runner) -> None:
+def _finish(poller: AsyncPoller, runner: asyncio.Runner, process: int) -> None:
+    if os.getpid() != process:  # a fork: the loop's selector is that of the parent
+        return
     if loop_runs_here():  # the garbage collector came at an odd moment
-        threading.Thread(target=_finish, args=(poller, runner), daemon=True).start()
+        threading.Thread(target=_finish, args=(poller, runner, process), daemon=True).start()
         return
     with runner:
         runner.run(poller.aclose())

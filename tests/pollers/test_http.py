@@ -6,6 +6,7 @@ import asyncio
 import http.server
 import logging
 import os
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,7 +17,7 @@ import pytest
 
 from asynctask.errors import PollerError, UsageError
 from asynctask.pollers.http import HttpPoller
-from tests.pollers.web import Asked, Web, certificate, reply
+from tests.pollers.web import Asked, Web, reply
 
 NONE: list[str] = []
 
@@ -76,6 +77,27 @@ async def test_what_has_not_changed_is_not_sent_again() -> None:
     asked = [asked.headers.get("if-none-match") for asked in web.asked]
     assert asked == [None, 'W/"1"', 'W/"1"', 'W/"1"', None]
     assert web.connections <= 2  # a body that is not read ends one
+
+
+@pytest.mark.parametrize("etag", ["*", '"\x01"', '"\x7f"'])
+async def test_an_etag_that_cannot_be_asked_by_still_tells_what_has_changed(etag: str) -> None:
+    """``*`` would mean any, and control characters are sent to nobody."""
+    async with Web(lambda asked: reply(200, ETag=etag)) as web, HttpPoller(web.url) as poller:
+        assert await _events(poller) == NONE
+        assert await _events(poller) == NONE
+        web.answering = lambda asked: reply(200, ETag='"2"')
+        assert await _events(poller) == ["modified"]
+    assert not [asked for asked in web.asked if "if-none-match" in asked.headers]
+
+
+async def test_an_etag_may_have_any_letters() -> None:
+    """They come back as they were sent."""
+    etag = b'"\xe9\xc3\xa9\t"'.decode("latin-1")
+    answer = b"HTTP/1.1 200 So\r\nETag: " + etag.encode("latin-1") + b"\r\nContent-Length: 0\r\n\r\n"
+    async with Web(lambda asked: answer) as web, HttpPoller(web.url) as poller:
+        assert await _events(poller) == NONE
+        assert await _events(poller) == NONE
+        assert poller.statistics().failures == 0
 
 
 async def test_a_weak_etag_is_as_good_as_a_strong_one() -> None:
@@ -258,9 +280,9 @@ async def test_credentials_are_sent_and_shown_nowhere(caplog: pytest.LogCaptureF
     assert not [text for text in map(repr, shown) if "hunter" in text or "dXNlcj" in text]
 
 
-async def test_certificates_may_be_given(tmp_path: Path) -> None:
+async def test_certificates_may_be_given(certified: tuple[Path, ssl.SSLContext]) -> None:
     """Those of the system do not count then."""
-    file, context = certificate(tmp_path)
+    file, context = certified
     async with Web(_etag('"1"'), tls=context) as web:
         async with HttpPoller(web.url, verify=file) as poller:
             assert await _events(poller) == NONE
@@ -274,6 +296,11 @@ async def test_certificates_may_be_given(tmp_path: Path) -> None:
     [
         ({"headers": {"X-A": "hunter2\r\nX-B: c"}}, "headers: this cannot be sent as a header: 'X-A'"),
         ({"headers": {"X A": "hunter2"}}, "headers: this cannot be sent as a header: 'X A'"),
+        ({"headers": {"X-A: hunter2": ""}}, "headers: this cannot be sent as a header: 'X-A'"),
+        ({"headers": {"X-A": "hunter2\udcff"}}, "headers: this cannot be sent as a header: 'X-A'"),
+        ({"headers": {"X-A": b"hunter2"}}, "headers: this cannot be sent as a header: 'X-A'"),
+        ({"headers": {"X-A": None}}, "headers: this cannot be sent as a header: 'X-A'"),
+        ({"headers": {"Content-Length": "7"}}, "headers: Content-Length is set by the poller"),
         ({"headers": {"Range": "bytes=0-1"}}, "headers: Range is set by the poller"),
         (
             {"headers": {"authorization": "hunter2"}},

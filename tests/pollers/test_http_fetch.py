@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,9 +12,8 @@ import pytest
 
 from asynctask.errors import PollerError, UsageError
 from asynctask.pollers import http_fetch
-from asynctask.pollers.aside import Aside
 from asynctask.pollers.http_fetch import Fetcher, Question, need
-from tests.pollers.web import Asked, Web, certificate, reply
+from tests.pollers.web import Asked, Web, reply
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def _fetcher(verify: Path | None = None) -> AsyncIterator[Fetcher]:
-    fetcher = Fetcher("http://subject/", Aside("fetching"), verify)
+    fetcher = Fetcher("http://subject/", verify)
     await fetcher.open()
     try:
         yield fetcher
@@ -179,7 +179,7 @@ async def test_a_server_that_wants_to_be_left_alone_is(status: int) -> None:
     """It is not asked before the time is over, whoever wants to."""
     now = 1000.0
     async with Web(lambda asked: reply(status, Retry_After="60")) as web:
-        fetcher = Fetcher("http://subject/", Aside("fetching"), clock=lambda: now)
+        fetcher = Fetcher("http://subject/", clock=lambda: now)
         await fetcher.open()
         assert (await fetcher.fetch(Question(web.url, {}))).status == status
         now += 59
@@ -202,18 +202,18 @@ async def test_other_answers_make_nobody_wait() -> None:
 # -- TLS and proxies --------------------------------------------------------------------------------
 
 
-async def test_the_certificate_of_a_server_is_checked(tmp_path: Path) -> None:
+async def test_the_certificate_of_a_server_is_checked(certified: tuple[Path, ssl.SSLContext]) -> None:
     """Nobody knows who signed it."""
-    _, context = certificate(tmp_path)
+    _, context = certified
     async with Web(tls=context) as web:
         reason = await _fails(Question(web.url, {}), temporary=False)
     assert reason.startswith("the certificate of the server does not hold: self")
     assert web.asked == []
 
 
-async def test_a_certificate_may_be_known_from_a_file(tmp_path: Path) -> None:
+async def test_a_certificate_may_be_known_from_a_file(certified: tuple[Path, ssl.SSLContext]) -> None:
     """Nothing is left when it is closed."""
-    file, context = certificate(tmp_path)
+    file, context = certified
     async with Web(lambda asked: reply(200, b"safe"), tls=context) as web, _fetcher(file) as fetcher:
         assert (await fetcher.fetch(Question(web.url, {}))).body == b"safe"
 
@@ -221,7 +221,7 @@ async def test_a_certificate_may_be_known_from_a_file(tmp_path: Path) -> None:
 async def test_a_file_without_certificates_is_said(tmp_path: Path) -> None:
     """Before anything is asked."""
     (tmp_path / "empty.pem").write_text("")
-    for name in ("empty.pem", "none.pem"):
+    for name in ("empty.pem", "none.pem", "\0"):
         question = Question("https://127.0.0.1:1/", {})
         reason = await _fails(question, temporary=False, verify=tmp_path / name)
         assert reason.startswith(f"no CA certificates can be read from {tmp_path / name}: ")
@@ -238,6 +238,36 @@ async def test_a_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
         assert proxy.asked[0].headers["proxy-authorization"].startswith("Basic ")
         await proxy.stop()
         assert "hunter2" not in await _fails(Question("http://far.example/a", {}), temporary=True)
+
+
+@pytest.mark.parametrize("answer", [b"220 mail.example\r\n\r\n", b"", reply(200, b"half", length=8)])
+async def test_the_errors_of_the_client_do_not_go_along(answer: bytes) -> None:
+    """They have all headers in them, those of a proxy, too."""
+    async with Web(lambda asked: answer) as web, _fetcher() as fetcher:
+        with pytest.raises(PollerError) as caught:
+            await fetcher.fetch(Question(web.url, {}, secret={"X-Token": "hunter2"}))
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+async def test_what_a_proxy_refuses_is_told_without_its_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error of the client has them in its text."""
+    async with Web(lambda asked: reply(407)) as proxy, _fetcher() as fetcher:
+        monkeypatch.setenv("https_proxy", f"http://u:hunter2@127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("no_proxy", "")
+        with pytest.raises(PollerError, match=r"the proxy answers 407$") as caught:
+            await fetcher.fetch(Question("https://far.example/", {}, secret={"X-Token": "hunter3"}))
+    assert caught.value.__context__ is None
+    assert [(asked.method, "x-token" in asked.headers) for asked in proxy.asked] == [("CONNECT", False)]
+
+
+@pytest.mark.parametrize(("headers", "name"), [({"user-agent": "mine"}, "mine"), ({}, "asynctask/")])
+async def test_there_is_one_name_in_a_request(headers: dict[str, str], name: str) -> None:
+    """Ours, or that of the caller."""
+    async with Web(lambda asked: reply(200)) as web, _fetcher() as fetcher:
+        await fetcher.fetch(Question(web.url, headers))
+    assert web.asked[0].headers["user-agent"].startswith(name)
+    assert web.asked[0].names.count("user-agent") == 1
 
 
 def test_what_is_not_installed_is_said() -> None:

@@ -21,6 +21,8 @@ MOUNTS = """\
 33 22 0:27 / /mnt/usb rw - fuseblk /dev/sda1 rw
 34 22 0:28 / /over rw - tmpfs tmpfs rw
 35 22 0:29 / /over rw - cifs //server/over rw
+36 22 0:30 / /mnt/d\u00f6n\udcff\\040 rw - nfs server:/d rw
+37 22 0:31 / /mnt/one\x0cline\u2028 rw - nfs server:/e rw
 """
 
 
@@ -35,6 +37,8 @@ MOUNTS = """\
         ("/mnt/ssh/a", "fuse.sshfs"),
         ("/mnt/usb/a", ""),
         ("/over/a", "cifs"),
+        ("/mnt/d\u00f6n\udcff /a", "nfs"),
+        ("/mnt/one\x0cline\u2028/a", "nfs"),
     ],
 )
 def test_where_others_write(path: str, kind: str) -> None:

@@ -78,6 +78,19 @@ async def test_what_did_not_become_an_event_is_given_back() -> None:
     assert [change.url for change in await poller.get_new_events()] == ["test://host/b", "test://host/c"]
 
 
+async def test_a_batch_that_comes_to_a_generator_that_was_stopped() -> None:
+    """It was waited for when the generator was stopped: all of it is given back."""
+    poller = entries("a", "b")
+    poller.gate = asyncio.Event()
+    generator = PollerGenerator(poller, None)
+    waiting = asyncio.ensure_future(anext(generator, None))
+    await turns(3)
+    generator.stop()
+    poller.gate.set()
+    assert await waiting is None
+    assert [change.url for change in await poller.get_new_events()] == ["test://host/a", "test://host/b"]
+
+
 async def test_a_generator_ends_with_its_poller() -> None:
     """When that is closed."""
     poller = entries()

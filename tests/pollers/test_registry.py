@@ -98,6 +98,15 @@ def test_an_unknown_scheme() -> None:
         refused(UsageError, message, lambda: make_poller("gopher://host/"))
 
 
+@pytest.mark.parametrize("url", ["http:/joe:secret@host/", "HTTP:host", "s3:bucket", "swift:/host?c"])
+def test_a_slash_is_missing(url: str) -> None:
+    """It is not taken for a file, and no password in it is shown."""
+    scheme = url.partition(":")[0].lower()
+    message = f"{scheme}: is written with two slashes: {scheme}://…; for a file of that name: ./{scheme}:…"
+    refused(UsageError, message, lambda: make_poller(url))
+    assert make_poller(f"./{url}").url.startswith("file:///")
+
+
 def test_something_is_not_installed(broken: dict[str, ImportError]) -> None:
     """The error says what to do."""
     broken["asynctask.pollers.swift"] = ModuleNotFoundError("No module", name="swiftclient")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import ssl
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from asynctask.pollers.registry import make_poller
 from asynctask.pollers.s3 import S3Poller
 from asynctask.pollers.s3_client import make_client
 from tests.pollers.moto_server import Store, store_running
-from tests.pollers.web import Asked, Web, certificate, reply
+from tests.pollers.web import Asked, Web, reply
 
 URL = "s3://bucket/"
 
@@ -86,6 +88,7 @@ async def _do(call: Callable[..., object], *args: object) -> None:
     await asyncio.to_thread(call, *args)
 
 
+@pytest.mark.one_loop("what a real store answers")
 async def test_objects_come_change_and_go(store: Store) -> None:
     """Each is told once."""
     await _do(store.put, "bucket", "old", b"1")
@@ -100,6 +103,7 @@ async def test_objects_come_change_and_go(store: Store) -> None:
         assert await _told(poller) == []
 
 
+@pytest.mark.one_loop("what a real store answers")
 async def test_all_pages_are_read(store: Store) -> None:
     """Seven objects, three a page."""
     names = [f"o{number}" for number in range(7)]
@@ -111,6 +115,7 @@ async def test_all_pages_are_read(store: Store) -> None:
         assert await _told(poller) == [(URL + "o6", "deleted")]
 
 
+@pytest.mark.one_loop("what a real store answers")
 async def test_names_may_have_any_characters(store: Store) -> None:
     """In events they are quoted."""
     names = ["a\x01\x1f", "b c+d%20", "e?f#g", "h//i/", "ü<&>'\"", "~!*()"]
@@ -129,6 +134,7 @@ async def test_names_may_have_any_characters(store: Store) -> None:
         assert await _told(poller) == []
 
 
+@pytest.mark.one_loop("what a real store answers")
 @pytest.mark.parametrize(
     ("url", "found"),
     [
@@ -147,6 +153,7 @@ async def test_a_prefix_is_where_names_begin(store: Store, url: str, found: list
         assert await _told(poller) == [(URL + name, "created") for name in found]
 
 
+@pytest.mark.one_loop("what a real store answers")
 async def test_a_missing_bucket_may_come(store: Store) -> None:
     """When it goes nothing is taken for deleted."""
     async with S3Poller("s3://later/", endpoint=store.url) as poller:
@@ -161,6 +168,7 @@ async def test_a_missing_bucket_may_come(store: Store) -> None:
         assert poller.statistics().entries == 1
 
 
+@pytest.mark.one_loop("what a real store answers")
 async def test_a_later_poller_goes_on_where_the_first_ended(store: Store) -> None:
     """It repeats nothing and misses nothing."""
     await _do(store.put, "bucket", "a", b"1")
@@ -174,6 +182,7 @@ async def test_a_later_poller_goes_on_where_the_first_ended(store: Store) -> Non
     assert changes == [(URL + "a", "modified"), (URL + "b", "created")]
 
 
+@pytest.mark.one_loop("what a real store answers")
 async def test_requests_are_signed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The store looks at keys and signatures; wrong ones end a watch."""
     for name in ("a", "b +~'", "c"):
@@ -190,6 +199,7 @@ async def test_requests_are_signed(store: Store, monkeypatch: pytest.MonkeyPatch
         assert len(await _told(poller)) == 3
 
 
+@pytest.mark.one_loop("what a real store answers")
 async def test_credentials_may_stand_in_a_profile(
     store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -347,9 +357,11 @@ async def test_without_credentials_it_says_so(monkeypatch: pytest.MonkeyPatch) -
     assert web.asked == []
 
 
-async def test_certificates_may_be_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_certificates_may_be_given(
+    certified: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """At the call, or in the variable of all AWS tools."""
-    file, context = certificate(tmp_path)
+    file, context = certified
     async with Web(_pages, tls=context) as web:
         async with S3Poller(URL, endpoint=web.url) as poller:
             await _fails(poller, "the certificate of the server does not hold", temporary=False)
@@ -391,17 +403,49 @@ async def test_ending_a_look_leaves_nothing(end: str) -> None:
         assert not poller._aside.busy
 
 
+async def test_what_hangs_for_credentials_does_not_keep_what_was_delivered_from_being_saved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A program that gives them may never end."""
+    monkeypatch.setattr("asynctask.pollers.base.MANY", 0)
+    hanging, going_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def hang(*_: Any, **__: Any) -> None:
+        loop.call_soon_threadsafe(hanging.set)
+        going_on.wait(20)
+
+    async with Web(_pages) as web, S3Poller(URL, endpoint=web.url) as poller:
+        await poller.start()
+        poller._client.meta.events.register("before-sign.s3", hang)
+        looking = asyncio.create_task(poller.get_new_events())
+        await hanging.wait()
+        looking.cancel()
+        await asyncio.wait([looking])
+        async with asyncio.timeout(5):
+            state = await poller.save()
+        going_on.set()
+    assert state.count(b"\n") == 2
+
+
 # -- secrets and misuse -----------------------------------------------------------------------------
 
 
-async def test_credentials_are_shown_nowhere(caplog: pytest.LogCaptureFixture) -> None:
-    """Not in what is told, logged, saved or raised."""
-    caplog.set_level(logging.DEBUG, "asynctask")
+async def test_credentials_are_shown_nowhere(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in what is told, logged by whomever, saved or raised; not even when the store repeats them."""
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "hunter2token")
+    repeated = reply(403, b"<Error><Code>InvalidToken</Code><Message>hunter2token</Message></Error>")
     async with Web(_pages) as web, S3Poller(URL, endpoint=web.url, existing=True) as poller:
         shown: list[Any] = [*await poller.get_new_events(), poller, poller.statistics(), await poller.save()]
-        web.answering = lambda asked: _error(403, "InvalidAccessKeyId")
-        shown.append(await _fails(poller, "403", temporary=False))
-        shown.append(caplog.text)
+        web.answering = lambda asked: repeated
+        error = await _fails(poller, "403 InvalidToken", temporary=False)
+        assert error.__context__ is None
+        shown += [error, caplog.text]
+    assert "Found credentials in environment variables" in caplog.text  # botocore may speak
+    assert web.asked[0].headers["x-amz-security-token"] == "hunter2token"
     assert not [text for text in map(repr, shown) if "AKIDTEST" in text or "hunter2" in text]
 
 
@@ -416,7 +460,10 @@ async def test_credentials_are_shown_nowhere(caplog: pytest.LogCaptureFixture) -
         ("s3:///hunter2", {}, "a URL of objects to watch has the form s3://bucket/prefix"),
         ("s3://[hunter2", {}, "this is no URL of the form s3://bucket/prefix"),
         ("s3://bucket/a?hunter2", {}, "in an s3: URL ? is written %3F and # is written %23"),
-        ("s3://bucket/%ff", {}, "in an s3: URL names are quoted as UTF-8"),
+        ("s3://bucket/hunter2%ff", {}, "in an s3: URL names are quoted as UTF-8"),
+        ("s3://bucket/hunter2\udcff", {}, "in an s3: URL names are quoted as UTF-8"),
+        ("s3://hunter2 x/", {}, "the name of a bucket has letters, digits and . - _ alone, 255 at most"),
+        ("s3://../", {}, "the name of a bucket has letters, digits"),
         (URL, {"page_size": 0}, "page_size: from 1 to 1000, not 0"),
         (URL, {"page_size": 1001}, "page_size: from 1 to 1000, not 1001"),
     ],
@@ -429,3 +476,4 @@ async def test_what_cannot_be_used_is_refused_at_the_call(
         S3Poller(url, **options)
     assert str(caught.value).startswith(message)
     assert "hunter2" not in str(caught.value)
+    assert caught.value.__context__ is None

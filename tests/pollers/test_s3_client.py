@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.loaders import JSONFileLoader
 
-from asynctask.pollers.s3_client import Descriptions, make_client
+from asynctask.pollers.s3_client import Descriptions, discreet, make_client
 
 pytestmark = pytest.mark.one_loop("nothing here runs on a loop")
 
@@ -51,3 +53,17 @@ def test_requests_of_the_client_are_sent_by_us(monkeypatch: pytest.MonkeyPatch, 
     assert client.list_objects_v2(Bucket="bucket")["IsTruncated"] is False
     assert (bundle, client.meta.region_name) == ("/some/file.pem", "x")
     client.close()
+
+
+def test_a_thread_can_be_discreet(caplog: pytest.LogCaptureFixture) -> None:
+    """For a while; what others do is logged as ever."""
+    caplog.set_level(logging.DEBUG)
+    log = logging.getLogger("botocore.endpoint")
+    with discreet():
+        log.debug("ours")
+        logging.getLogger("botocore.credentials").debug("where they are")
+        other = threading.Thread(target=log.debug, args=("theirs",))
+        other.start()
+        other.join()
+    log.debug("later")
+    assert caplog.messages == ["where they are", "theirs", "later"]

@@ -28,7 +28,7 @@ def test_the_form() -> None:
     """JSON, line by line: what it is and of what, then the entries."""
     lines = pack(URL, {"a": ("file", 1)}).splitlines()
     assert [json.loads(line) for line in lines] == [
-        {"asynctask poller": 1, "url": URL, "entries": 1, "lines": 1},
+        {"asynctask poller": 1, "url": URL, "lines": 1, "crc": 2611948397},
         {"a": ["file", 1]},
     ]
 
@@ -57,7 +57,7 @@ def test_a_state_of_another_version() -> None:
     refused(UsageError, message, lambda: check(URL, state))
 
 
-@pytest.mark.parametrize("state", [b"", b"[]", b"{}\n", b"\xff\n", b"null"])
+@pytest.mark.parametrize("state", [b"", b"[]", b"{}\n", b"\xff\n", b"null", b"[" * 10_000])
 def test_what_is_no_state(state: bytes) -> None:
     """Some other file."""
     refused(UsageError, "file:///srv: this is no state of a poller", lambda: check(URL, state))
@@ -71,9 +71,17 @@ def test_a_state_that_was_cut_off() -> None:
     refused(UsageError, message, lambda: check(URL, cut))
 
 
-@pytest.mark.parametrize("line", [b'{"a":', b'["a"]', b'{"a":1}'])
+@pytest.mark.parametrize("lines", [b'"1"', b"null", b"[1]", b"-1"])
+def test_a_head_that_is_damaged(lines: bytes) -> None:
+    """It does not say how much there is."""
+    state = pack(URL, {}).replace(b'"lines":0', b'"lines":' + lines)
+    message = "file:///srv: a part of the state is missing: start without it"
+    refused(UsageError, message, lambda: check(URL, state))
+
+
+@pytest.mark.parametrize("line", [b'{"a":', b'["a"]', b'{"a":1}', b'{"a":["file",2]}', b'{"b":["file",1]}'])
 def test_a_state_that_is_damaged(line: bytes) -> None:
-    """Seen when it is read."""
+    """Seen when it is read, also where it makes sense."""
     state = pack(URL, {"a": ("file", 1)}).splitlines()[0] + b"\n" + line + b"\n"
     check(URL, state)
     message = "file:///srv: the state is damaged: start without it"

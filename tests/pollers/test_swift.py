@@ -19,6 +19,8 @@ from asynctask.pollers.swift import SwiftPoller
 from tests.pollers.swift_fake import FakeSwift
 from tests.pollers.swift_server import ACCOUNT, HOW_TO_GET, KEY, USER, SwiftServer, find_swift
 
+pytestmark = pytest.mark.one_loop("the client runs in a thread; test_swift_client has what a loop can change")
+
 ODD_NAMES = [
     "a",
     "a/",
@@ -333,7 +335,6 @@ async def test_by_way_of_keystone(site: Site) -> None:
         assert json.loads(keystone.requests[0].body)["auth"]["scope"]["project"]["name"] == "lab"
 
 
-@pytest.mark.one_loop("nothing here runs in a loop")
 def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the call that makes the poller."""
     monkeypatch.setattr("asynctask.pollers.swift.find_spec", lambda name: None)
@@ -341,8 +342,10 @@ def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPa
         make_poller("swift://u+p:secret@h?box")
 
 
-@pytest.mark.one_loop("nothing here runs in a loop")
-@pytest.mark.parametrize("options", [{"page_size": -1}, {"request_timeout": 0}, {"timeout": 0}, {"auth": 2}])
+@pytest.mark.parametrize(
+    "options",
+    [{"page_size": -1}, {"request_timeout": 0}, {"timeout": 0}, {"auth": 2}, {"storage_url": "h"}],
+)
 def test_values_that_make_no_sense(options: dict[str, Any]) -> None:
     """They are refused at the call."""
     with pytest.raises(UsageError):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import gzip
-import ipaddress
 import json
 import logging
 import os
@@ -18,9 +16,6 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from asynctask.errors import PollerError, TaskStateError
 from asynctask.pollers import Change
@@ -175,6 +170,7 @@ async def test_what_the_server_refuses(fake: FakeSwift, status: int, temporary: 
         assert await poller.get_new_events() == []
 
 
+JSON = "Content-Type: application/json"
 PAGE = b'[{"name": "a", "hash": "e1", "bytes": 1, "last_modified": "2024-01-01T00:00:00.000000"}]'
 
 
@@ -192,7 +188,15 @@ PAGE = b'[{"name": "a", "hash": "e1", "bytes": 1, "last_modified": "2024-01-01T0
         answer(200, b'{"name": "a"}'),
         answer(200, b'["a"]'),
         answer(200, b"7"),
+        answer(200, b"0"),
+        answer(200, b"{}"),
+        answer(200, b"null"),
         answer(200, b'[{"subdir": "a/"}]'),
+        answer(200, PAGE.replace(b'"a"', b"5")),
+        answer(200, PAGE.replace(b'"a"', b'"\\ud800"')),
+        answer(200, PAGE.replace(b'"e1"', b"NaN")),
+        answer(200, b"[" * 100_000),
+        answer(200, PAGE, "Content-Type: application/json; charset=klingon"),
         b"HTTP/1.1 200 OK\r\nContent-",
         b"what?\r\n\r\n",
     ],
@@ -207,7 +211,15 @@ PAGE = b'[{"name": "a", "hash": "e1", "bytes": 1, "last_modified": "2024-01-01T0
         "object",
         "strings",
         "number",
+        "zero",
+        "empty-object",
+        "null",
         "subdir",
+        "name-is-a-number",
+        "name-is-no-text",
+        "hash-equals-nothing",
+        "deep",
+        "charset",
         "half-head",
         "no-http",
     ],
@@ -245,6 +257,10 @@ async def test_a_redirection_is_not_followed(fake: FakeSwift) -> None:
         (answer(500), True, "no login there"),
         (answer(503), True, "no login there"),
         (answer(200, b"Welcome"), False, "gives no login"),
+        *(
+            (answer(201, body, "X-Subject-Token: t", JSON), False, "gives no login")
+            for body in (b'{"token": null}', b'{"token": {}}', b"null")
+        ),
     ],
 )
 @pytest.mark.parametrize("make", [poller_of, keystone_poller_of])
@@ -301,10 +317,9 @@ async def test_what_trickles_in_is_given_up_with_the_look(fake: FakeSwift) -> No
         fake.heard.clear()
         fake.faults.append(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[")
         fake.hold = True
-        before = poller._client._connection.resp
         looking = asyncio.create_task(poller.get_new_events())
         await fake.heard.wait()
-        await eventually(lambda: poller._client._connection.resp is not before)
+        await eventually(lambda: poller._client._reader.reading)
         looking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await looking
@@ -325,7 +340,7 @@ async def test_closing_waits_for_no_server(fake: FakeSwift) -> None:
     fake.let_go.set()
     await eventually(lambda: not poller._requests.busy)
     assert poller._client._connection is None
-    assert poller._client._logins is None
+    assert poller._client._session is None
 
 
 async def test_no_secret_is_logged_or_told(fake: FakeSwift, caplog: pytest.LogCaptureFixture) -> None:
@@ -346,6 +361,82 @@ async def test_no_secret_is_logged_or_told(fake: FakeSwift, caplog: pytest.LogCa
     assert "/v1/AUTH_test/box" in caplog.text
     for secret in (PASSWORD, TOKEN, TOKEN[:8]):
         assert not [text for text in texts if secret in text]
+
+
+@pytest.mark.one_loop("the client runs in a thread")
+async def test_what_a_server_says_about_a_failure_is_told_nowhere(
+    fake: FakeSwift, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may have repeated what it was sent; the libraries log it, and their errors have it in them."""
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("swiftclient").setLevel(logging.DEBUG)
+    for make in (poller_of, keystone_poller_of):
+        for status in (401, 404, 500):
+            echo = answer(status, f"{PASSWORD} {TOKEN}".encode(), f"X-Echo: {TOKEN}")
+            fake.faults += [echo] * (2 if status == 401 else 1)
+            async with make(fake) as poller:
+                error = await fails(poller)
+            assert error.__cause__ is None
+            assert error.__context__ is None
+    assert "RESP STATUS: 404" in caplog.text
+    assert PASSWORD not in caplog.text
+    assert TOKEN not in caplog.text
+
+
+@pytest.mark.one_loop("the client runs in a thread")
+@pytest.mark.parametrize(
+    "url", ["file:///x", "http://h:x/", "http://[", f"http://u:{PASSWORD}@127.0.0.1:9/v1", "ftp://h/"]
+)
+async def test_a_login_that_names_no_storage(fake: FakeSwift, url: str) -> None:
+    """No token leaves for it."""
+    fake.storage_url = url
+    async with poller_of(fake) as poller:
+        error = await fails(poller)
+        assert error.reason in {"the login names no storage", "the server to log in at gives no login"}
+        assert not error.temporary
+    assert fake.listings == []
+
+
+@pytest.mark.one_loop("the client runs in a thread")
+@pytest.mark.parametrize("where", ["login", "listing"])
+@pytest.mark.parametrize("packed", [False, True])
+async def test_a_body_is_bounded(
+    fake: FakeSwift, where: str, packed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that is long only when it is unpacked."""
+    monkeypatch.setattr("asynctask.pollers.swift_client.LONGEST", 100_000)
+    body = b"[" + b" " * 100_000
+    endless = answer(200, gzip.compress(body), "Content-Encoding: gzip") if packed else answer(200, body)
+    async with poller_of(fake) as poller:
+        if where == "login":
+            fake.login_fault = endless
+        else:
+            fake.faults.append(endless)
+        error = await fails(poller)
+        assert (error.reason, error.temporary) == ("the answer is longer than 100000 bytes", False)
+
+
+async def test_a_login_that_trickles_in_is_given_up_with_the_look(fake: FakeSwift) -> None:
+    """As a listing is."""
+    async with keystone_poller_of(fake) as poller:
+        fake.login_fault = b"HTTP/1.1 201 Created\r\nContent-Length: 1000\r\n\r\n{"
+        fake.hold = True
+        looking = asyncio.create_task(poller.get_new_events())
+        await eventually(lambda: poller._client._reader and poller._client._reader.reading)
+        looking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await looking
+        await eventually(lambda: not poller._requests.busy)
+
+
+@pytest.mark.one_loop("the client runs in a thread")
+async def test_user_and_password_are_sent_as_utf_8(fake: FakeSwift) -> None:
+    """In headers, too, where the library takes Latin-1 or nothing."""
+    async with SwiftPoller(f"swift://{fake.place}?box&auth=1", user="jös:日本", password="pä€s") as poller:
+        await fails(poller)
+    headers = fake.requests[0].headers
+    sent = [headers[name].encode("latin-1").decode() for name in ("x-auth-user", "x-auth-key")]
+    assert sent == ["jös:日本", "pä€s"]
 
 
 async def test_keystone_hears_who_and_for_what(fake: FakeSwift) -> None:
@@ -390,9 +481,9 @@ async def test_the_caller_knows_better_where_the_storage_is(fake: FakeSwift) -> 
             assert len(await poller.get_new_events()) == 2
 
 
-async def test_tls(tmp_path: Path) -> None:
+async def test_tls(certified: tuple[Path, ssl.SSLContext]) -> None:
     """A certificate is checked, and no token leaves by a way without TLS after a login with it."""
-    tls = certificate(tmp_path)
+    file, tls = certified
     async with FakeSwift(tls) as fake:
         fake.objects["a"] = "e1"
         url = f"swifts://tester+test:{PASSWORD}@{fake.place}?box&auth=1"
@@ -400,13 +491,13 @@ async def test_tls(tmp_path: Path) -> None:
             error = await fails(poller)
             assert (error.reason, error.temporary) == ("its certificate is not trusted", False)
             assert fake.requests == []
-        async with SwiftPoller(url, cacert=tmp_path / "pem", existing=True) as poller:
+        async with SwiftPoller(url, cacert=file, existing=True) as poller:
             assert [change.url for change in await poller.get_new_events()] == [
                 f"swifts://{fake.place}/box/a"
             ]
         fake.storage_url = f"http://{fake.place}/v1/AUTH_test"
         fake.requests.clear()
-        async with SwiftPoller(url, cacert=tmp_path / "pem") as poller:
+        async with SwiftPoller(url, cacert=file) as poller:
             error = await fails(poller)
             assert (error.reason, error.temporary) == ("the login was by TLS, and the storage is not", False)
             assert fake.listings == []
@@ -420,33 +511,4 @@ def test_a_client_that_was_closed_lists_nothing() -> None:
     client.close()
     with pytest.raises(Abandoned):
         client.list_all(threading.Event())
-    assert client._logins is None
-
-
-def certificate(directory: Path) -> ssl.SSLContext:
-    """What a server with a certificate of its own needs; the certificate is in ``pem``."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    (directory / "pem").write_bytes(made.public_bytes(pem))
-    (directory / "key").write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(directory / "pem", directory / "key")
-    return context
+    assert client._reader is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asynctask.errors import UsageError
-from asynctask.pollers.swift_urls import SwiftPlace, find_place
+from asynctask.pollers.swift_urls import SwiftPlace, find_place, storage_scheme
 
 pytestmark = pytest.mark.one_loop("nothing here runs in a loop")
 
@@ -142,6 +142,14 @@ def test_a_password_of_the_environment_goes_to_its_own_host_only() -> None:
         (f"swift://joe+a+b:{SECRET}@h?box", "one user and one project"),
         (f"swift://joe+lab:{SECRET}@h:http?box", "no host, or no port"),
         (f"swift://joe+lab:{SECRET}@h:70000?box", "no host, or no port"),
+        (f"swift://joe+lab:{SECRET}@h:{'9' * 5000}?box", "no host, or no port"),
+        (f"swift://joe+lab:{SECRET}@[:::::]?box", "no host, or no port"),
+        (f"swift://joe+lab:{SECRET}@[::1?box", "no host, or no port"),
+        (f"swift://joe+lab:{SECRET}\udcff@h?box", "no text"),
+        (f"swift://joe+lab:{SECRET}%ff@h?box", "quoted as UTF-8"),
+        (f"swift://joe+lab:{SECRET}@h?b%ff", "quoted as UTF-8"),
+        (f"swift://joe+lab:{SECRET}%0a@h?box&auth=1", "no control characters"),
+        (f"swift://joe+lab:{SECRET}@h?box&auth={SECRET}", "Swift's login is 1, or 3"),
         (f"swift://joe+lab:pa/{SECRET}@h?box", "percent-encoded"),
         (f"swift://joe+lab:pa?{SECRET}@h?box", "percent-encoded"),
         (f"swift://joe+lab:pa#{SECRET}@h?box", "percent-encoded"),
@@ -158,6 +166,38 @@ def test_a_url_that_makes_no_sense_is_refused_without_repeating_it(url: str, wor
     assert SECRET not in str(raised.value)
     assert raised.value.__cause__ is None
     assert raised.value.__context__ is None
+
+
+def test_keywords_are_text() -> None:
+    """What stands for bytes that are no UTF-8 cannot be sent."""
+    with pytest.raises(UsageError, match=r"is UTF-8$") as raised:
+        place_of("swift://joe+lab@h?box", password=f"{SECRET}\udcff")
+    assert raised.value.__context__ is None
+
+
+@pytest.mark.parametrize("meant", ["http://[", "http://h:x/", f"http://u:{SECRET}@h/", "h", "file:///v3"])
+def test_an_environment_that_makes_no_sense(meant: str) -> None:
+    """It is said which variable, and not what is in it."""
+    environ = {**KEYSTONE, "OS_AUTH_URL": meant}
+    with pytest.raises(UsageError, match="a URL to log in at in OS_AUTH_URL") as raised:
+        place_of("swift:///?box", environ)
+    assert SECRET not in str(raised.value)
+    assert place_of("swift://jim+lab:x@h?box", environ).user == "jim"
+
+
+@pytest.mark.parametrize(
+    ("url", "scheme"),
+    [
+        ("http://h/v1", "http"),
+        ("HTTPS://h:443/", "https"),
+        ("http://[::1]:8080/v1", "http"),
+        *((url, "") for url in ("", "h", "ftp://h/", "http://", "http://u@h/", "http://[", "http://h:x/")),
+        ("http://h/\udcff", ""),
+    ],
+)
+def test_what_can_be_the_url_of_an_account(url: str, scheme: str) -> None:
+    """HTTP with a host, and nobody's name before it."""
+    assert storage_scheme(url) == scheme
 
 
 def test_tls_is_not_given_up_for_the_environment() -> None:

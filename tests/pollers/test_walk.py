@@ -286,6 +286,26 @@ def test_a_directory_that_cannot_be_read(tree: Path, system: System, call: str, 
     assert found.unreadable == {"d": os.strerror(error)}
 
 
+@pytest.mark.parametrize("call", ["open", "scandir"])
+@pytest.mark.parametrize("error", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+def test_nothing_to_look_with(tree: Path, system: System, call: str, error: int) -> None:
+    """It says nothing of the directory: the look has failed."""
+    system.fail(call, tree / "d", error)
+    with pytest.raises(OSError, match=os.strerror(error)):
+        walked(tree)
+
+
+def test_many_directories_that_vanish(tmp_path: Path, system: System) -> None:
+    """Each is gone, and it is not looked for among all the others."""
+    names = [f"{number:03}" for number in range(100)]
+    for name in names:
+        (tmp_path / name).mkdir()
+    known = walked(tmp_path).changed
+    for name in names[10:]:
+        system.fail("open", tmp_path / name, (tmp_path / name).rmdir)
+    assert sorted(walked(tmp_path, known).gone) == names[10:]
+
+
 def test_an_entry_whose_status_cannot_be_had(tree: Path, system: System) -> None:
     """What was known of it, and below it, stays."""
     before = walked(tree).changed

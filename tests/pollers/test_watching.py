@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 import pytest
 
 from asynctask.errors import PollerError, TaskStateError, UsageError
+from asynctask.pollers.base import MANY
 from asynctask.pollers.watching import Watch
 from tests.pollers.fakes import FakePoller, failure
 from tests.support import refused, turns
@@ -166,6 +168,42 @@ async def test_giving_back_while_another_looks() -> None:
     assert await other == []
     assert b'"b"' not in await saving
     assert texts(tuple(await poller.get_new_events())) == ["created b"]
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_giving_back_much(cancelled: bool) -> None:
+    """The loop has its turns meanwhile; who is cancelled then leaves the rest to the next look."""
+    poller = FakePoller(existing=True)
+    poller.put(**{f"n{number:04}": 1 for number in range(1500)})
+    watch = poller.observe()
+    batch = await anext(watch)
+    watch.give_back(len(batch))
+    assert poller.statistics().pending == 1500
+    looking = asyncio.create_task(poller.get_new_events())
+    await turns(2)
+    assert 0 < len(poller._returned[0][0]) < 1500
+    if cancelled:
+        looking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await looking
+    assert await (poller.get_new_events() if cancelled else looking) == list(batch)
+
+
+async def test_a_batch_that_cannot_be_handed_out(caplog: pytest.LogCaptureFixture) -> None:
+    """It is much, and there is no thread for it: it is tried again."""
+    poller = FakePoller(existing=True)
+    poller.put(**{f"n{number:04}": 1 for number in range(MANY + 1)})
+    do, refusals = poller._aside.do, iter([False, True, False, False])
+
+    async def refuse(work: Any) -> Any:
+        if next(refusals):
+            raise OSError("can't start new thread")
+        return await do(work)
+
+    poller._aside.do = refuse  # type: ignore[method-assign]
+    assert len(await anext(poller.observe())) == MANY + 1
+    assert poller.clock.slept == [1.0]
+    assert caplog.messages == ["test://host: cannot be looked at: can't start new thread; tried again"]
 
 
 async def test_more_than_there_was_cannot_be_given_back() -> None:

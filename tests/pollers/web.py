@@ -28,6 +28,8 @@ class Asked:
     path: str
     headers: Mapping[str, str]
     """Names in lower case."""
+    names: tuple[str, ...] = ()
+    """Of the headers, as often as they came."""
 
 
 Answering = Callable[[Asked], bytes | None]
@@ -111,8 +113,9 @@ class Web:
         """Whether there may be another request."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         method, path, _ = head[0].split(" ")
-        pairs = (line.partition(": ") for line in head[1:] if line)
-        asked = Asked(method, path, {name.lower(): value for name, _, value in pairs})
+        lines = (line.partition(": ") for line in head[1:] if line)
+        pairs = [(name.lower(), value) for name, _, value in lines]
+        asked = Asked(method, path, dict(pairs), tuple(name for name, _ in pairs))
         self.asked.append(asked)
         answer = self.answering(asked)
         if answer is None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -115,6 +117,52 @@ def test_several_threads(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
     assert len(found) == len(set(found)) == 20
+
+
+def waiting_for(fake: FakePoller, call: Callable[[Poller], object]) -> tuple[Poller, list[object]]:
+    """A poller that another thread is waiting for when it is closed, and what becomes of the call."""
+    poller, outcome, asked = Poller(fake), list[object](), threading.Event()
+
+    class Gate(asyncio.Event):
+        async def wait(self) -> bool:  # type: ignore[override]
+            asked.set()
+            return bool(await super().wait())
+
+    def in_thread() -> None:
+        try:
+            outcome.append(call(poller))
+        except TaskStateError as exc:
+            outcome.append(str(exc))
+
+    fake.gate = Gate()
+    thread = threading.Thread(target=in_thread)
+    thread.start()
+    assert asked.wait(10)
+    poller.close()
+    thread.join(10)
+    return poller, outcome
+
+
+def test_closing_what_another_thread_waits_for() -> None:
+    """A watch ends, a call says that it was closed."""
+    poller, outcome = waiting_for(FakePoller(), lambda poller: list(poller.watch()))
+    assert (poller.closed, outcome) == (True, [[]])
+    poller, outcome = waiting_for(FakePoller(), Poller.get_new_events)
+    assert (poller.closed, outcome) == (True, ["test://host: the poller was closed"])
+
+
+def test_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child leaves to the parent what is the parent's."""
+    fake = FakePoller()
+    with monkeypatch.context() as patch:
+        poller = started(fake)
+        patch.setattr(os, "getpid", lambda: -1)
+        finish = poller._finish.peek()
+        assert finish is not None
+        finish[1](*finish[2])
+    assert not fake.closed
+    poller.close()
+    assert fake.ended == 1
 
 
 async def test_where_a_loop_runs(tmp_path: Path) -> None:
