@@ -171,8 +171,25 @@ def _running_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+class _Command(click.Command):
+    """Knows where ``--`` was. Without it, ``watch *.csv`` would run a file."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = list(args)
+        rest = super().parse_args(ctx, args)
+        words: tuple[str, ...] = ctx.params.get("words") or ()
+        if len(words) > 1:
+            after = given[given.index("--") + 1 :] if "--" in given else []
+            if len(words) - len(after) > 1:
+                raise click.UsageError(f"{words[1]!r}: a command follows -- and there is one URL", ctx)
+        elif given[-1:] == ["--"] and words:
+            raise click.UsageError("no command follows --", ctx)
+        return rest
+
+
 @click.command(
     name="watch",
+    cls=_Command,
     context_settings={"help_option_names": ["--help", "-h"]},
     epilog=_EXAMPLES,
     options_metavar="[OPTIONS]",
@@ -195,6 +212,11 @@ def command(ctx: click.Context, /, *, rules: str | None, words: tuple[str, ...],
     The exit status is 130 after Ctrl-C, 2 for wrong usage, 1 for other errors, and with --once 0 whatever
     came of it.
     """
+    for name in ("rules", "state", "dead_letters", "ssh_config", "user"):
+        if ctx.params[name] == "":  # most likely an unset variable
+            raise click.UsageError(f"--{name.replace('_', '-')} is empty", ctx)
+    if len(words) > 1 and not " ".join(words[1:]).strip():
+        raise click.UsageError("the command is empty", ctx)
     if rules is not None:
         given = (name for name in ctx.params if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT)
         if words or not _WITH_RULES.issuperset(given):

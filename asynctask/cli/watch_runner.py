@@ -22,12 +22,14 @@ from asynctask.errors import PollerError, UsageError
 from asynctask.nodes import fold
 from asynctask.pollers.base import Poller
 from asynctask.pollers.registry import make_poller
+from asynctask.rules.checking import poller_of
 from asynctask.rules.engine import RuleEngine
 from asynctask.rules.keeping import read_state
 from asynctask.rules.model import Rule, Rules, Watched
 from asynctask.rules.reading import load_rules
 from asynctask.rules.topics import never_heard
 from asynctask.ssh.options import SSHOptions
+from asynctask.workers.registry import worker_class
 
 __all__ = ("Request", "execute")
 
@@ -78,8 +80,13 @@ class Request:
         if self.rules is not None:
             rules = load_rules(self.rules)
             for rule, topic in never_heard(rules):
-                raise UsageError(f"{self.rules}: rule {rule.name!r}: when: nothing publishes {topic!r}")
+                why = "nothing publishes"
+                if topic.startswith((f"task.{rule.name}.", f"rule.{rule.name}.")):
+                    why = "a rule is not run for what it does itself:"
+                raise UsageError(f"{self.rules}: rule {rule.name!r}: when: {why} {topic!r}")
             return rules
+        if self.worker is not None:
+            worker_class(self.worker)
         rule = Rule(
             name=_NAME,
             when=tuple(f"poller.{_NAME}.{kind}" for kind in self.on),
@@ -104,6 +111,7 @@ class Request:
             existing=self.existing,
             state=None if self.state is None else Path(self.state),
         )
+        poller_of(watched)  # what it cannot be is told without a place
         letters = None if self.dead_letters is None else Path(self.dead_letters)
         return Rules(pollers=(watched,), rules=(rule,), dead_letters=letters)
 
@@ -115,7 +123,12 @@ def execute(request: Request) -> int:
         AsyncTaskError: nothing was run, or nothing can be watched any more.
         OSError: standard output cannot be written.
     """
-    return run_loop(_Execution(request, request.as_rules()).run())
+    try:
+        return run_loop(_Execution(request, request.as_rules()).run())
+    except UsageError as exc:
+        if request.rules is None or str(exc).startswith(f"{request.rules}: "):
+            raise
+        raise UsageError(f"{request.rules}: {exc}") from exc
 
 
 class _ScreenLog(logging.Handler):
@@ -180,9 +193,9 @@ class _Execution:
         else:
             label = not request.no_label and (request.rules is not None or bool(request.nodes))
             settings["handler"] = LiveDisplay(screen, label=label)
-            settings["ssh"] = SSHOptions(
-                config=request.ssh_config, user=request.user, host_keys=request.host_keys
-            )
+            ssh = SSHOptions(config=request.ssh_config, user=request.user, host_keys=request.host_keys)
+            ssh.config_files()  # else a missing one would be told at the first change
+            settings["ssh"] = ssh
         self._engine = RuleEngine(rules, **settings)
         if self._caught:
             self._engine.stop()

@@ -9,9 +9,10 @@ from asynctask.cli.display import title
 from asynctask.cli.screen import Screen
 from asynctask.cli.terminal import encoded, visible
 from asynctask.cli.writer import STDOUT
+from asynctask.errors import UsageError
 from asynctask.nodes import expand
-from asynctask.pollers.registry import make_poller
 from asynctask.rules.attempts import Done
+from asynctask.rules.checking import check_files, poller_of
 from asynctask.rules.happening import Happening, UnfitError, values
 from asynctask.rules.model import Rule, Rules
 from asynctask.workers.registry import worker_class
@@ -82,8 +83,9 @@ def plan(rules: Rules) -> bytes:
     """What would be watched, and run when and where.
 
     Raises:
-        UsageError: a poller cannot be made, a group or worker is unknown.
+        UsageError: a poller cannot be made, a group or worker is unknown, a file cannot be written.
     """
+    check_files(rules)
     lines = [*_pollers(rules), *(line for rule in rules.rules for line in _rule(rule))]
     if rules.dead_letters is not None:
         lines.append(f"dead letters: {rules.dead_letters}")
@@ -92,8 +94,10 @@ def plan(rules: Rules) -> bytes:
 
 def _pollers(rules: Rules) -> Iterator[str]:
     for watched in rules.pollers:
-        recurse = {"recurse": True} if watched.recurse else {}
-        url = make_poller(watched.url, **recurse).url  # as it is shown, without credentials
+        try:
+            url = poller_of(watched).url  # as it is shown, without credentials
+        except UsageError as exc:
+            raise UsageError(f"[pollers.{watched.name}]: {exc}") from exc
         details = [f"every {watched.interval:g} s"]
         details += ["with subdirectories"] if watched.recurse else []
         details += [f"when quiet for {watched.debounce:g} s"] if watched.debounce else []
@@ -118,6 +122,9 @@ def _rule(rule: Rule) -> Iterator[str]:
         where = "here"
     else:
         worker = rule.worker or "ssh"
-        worker_class(worker)
-        where = f"on {title(expand(rule.nodes))} by {worker}"
+        try:
+            worker_class(worker)
+            where = f"on {title(expand(rule.nodes))} by {worker}"
+        except UsageError as exc:
+            raise UsageError(f"rule {rule.name!r}: {exc}") from exc
     yield f"  runs {where}: {rule.run}"

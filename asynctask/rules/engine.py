@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from asynctask.emitter import EventEmitter
-from asynctask.errors import TaskStateError
+from asynctask.errors import AsyncTaskError, PollerError, TaskStateError, UsageError
 from asynctask.pollers.aside import Aside
 from asynctask.pollers.base import Poller
 from asynctask.pollers.registry import make_poller
 from asynctask.rules.attempts import Attempts, Carrier
+from asynctask.rules.checking import check_files, poller_of
 from asynctask.rules.feeding import Feed
 from asynctask.rules.keeping import read_state
 from asynctask.rules.lanes import Lane, RuleEnded, RuleStatistics, Shop
 from asynctask.rules.letters import DeadLetters
-from asynctask.rules.model import Rules, Watched
+from asynctask.rules.model import Rule, Rules, Watched
 from asynctask.rules.topics import matches
 from asynctask.workers.registry import worker_class
 
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from asynctask.ssh.pool import ConnectionPool
 
 __all__ = ("RuleEnded", "RuleEngine", "RuleStatistics", "run_rules")
+
+_log = logging.getLogger(__name__)
 
 #: How many turns of the loop nothing must happen until all that was published is known to have arrived.
 _QUIET = 3
@@ -74,10 +79,11 @@ class RuleEngine:
         self._handler = handler
         self._maker = maker
         self._sleep = sleep
-        self._lanes = [Lane(rule) for rule in rules.rules]
+        self._lanes = [_lane(rule) for rule in rules.rules]
         self._letters = DeadLetters(rules.dead_letters)
         self._attempts: Carrier | None = None
         self._changed = asyncio.Event()
+        self._fatal: PollerError | None = None
         self._stopped = False
         self._begun = False
 
@@ -90,7 +96,8 @@ class RuleEngine:
             once: end when the first batch of changes was handled, and all that followed from it.
 
         Raises:
-            UsageError: a poller cannot be made, its state is of something else or cannot be read.
+            UsageError: a poller cannot be made, its state is of something else or cannot be read, or
+                what is to be written cannot be, or is watched itself.
             PollerError: none of the pollers can ever see what it should.
             TaskStateError: it has been run before.
 
@@ -99,6 +106,7 @@ class RuleEngine:
         if self._begun:
             raise TaskStateError("an engine runs once")
         self._begun = True
+        await Aside("files of rules").do(lambda: check_files(self._rules))
         async with AsyncExitStack() as stack:
             emitter = self._emitter
             if emitter is None:
@@ -140,13 +148,15 @@ class RuleEngine:
     # -- its parts ----------------------------------------------------------------------------------------
 
     async def _poller(self, watched: Watched, stack: AsyncExitStack) -> Poller:
-        extra: dict[str, object] = {"existing": watched.existing}
-        if watched.recurse:  # not all kinds have it
-            extra["recurse"] = True
+        extra: dict[str, object] = {}
         path = watched.state
         if path is not None:
             extra["state"] = await Aside("states of pollers").do(lambda: read_state(path))
-        return await stack.enter_async_context(self._maker(watched.url, **extra))
+        try:
+            poller = poller_of(watched, self._maker, **extra)
+        except UsageError as exc:
+            raise UsageError(f"[pollers.{watched.name}]: {exc}") from exc
+        return await stack.enter_async_context(poller)
 
     async def _own_pool(self, stack: AsyncExitStack) -> ConnectionPool | None:
         remote = (lane.rule.worker or "ssh" for lane in self._lanes if lane.rule.nodes is not None)
@@ -183,8 +193,8 @@ class RuleEngine:
             serving = [group.create_task(lane.serve(shop)) for lane in self._lanes]
             serving += [group.create_task(feed.keep()) for feed in feeds]
             watching = [group.create_task(feed.watch()) for feed in feeds]
-            for task in watching:
-                task.add_done_callback(lambda _: self._changed.set())
+            for task, feed in zip(watching, feeds, strict=True):
+                task.add_done_callback(partial(self._note_end, feed, feeds))
             while not self._stopped and not self._has_enough(feeds, watching, once):
                 await self._next_change()
             for task in watching:
@@ -192,9 +202,18 @@ class RuleEngine:
             await self._nothing_left()
             for task in serving:
                 task.cancel()
-        errors = [feed.broken for feed in feeds if feed.broken is not None]
-        if errors and len(errors) == len(feeds):
-            raise errors[0]
+        if self._fatal is not None:
+            raise self._fatal
+
+    def _note_end(self, feed: Feed, feeds: Sequence[Feed], _: object) -> None:
+        """The last poller that can never see what it should ends the run; of others it is told."""
+        self._changed.set()
+        if feed.broken is None:
+            return
+        if all(each.broken is not None for each in feeds):
+            self._fatal = feed.broken
+        else:
+            _log.error("poller %s: %s", feed.name, feed.broken)
 
     @staticmethod
     def _has_enough(feeds: Sequence[Feed], watching: Sequence[asyncio.Task[None]], once: bool) -> bool:
@@ -217,6 +236,13 @@ class RuleEngine:
     async def _next_change(self) -> None:
         await self._changed.wait()
         self._changed.clear()
+
+
+def _lane(rule: Rule) -> Lane:
+    try:
+        return Lane(rule)
+    except AsyncTaskError as exc:
+        raise UsageError(f"rule {rule.name!r}: {exc}") from exc
 
 
 async def run_rules(rules: Rules, **settings: Any) -> None:

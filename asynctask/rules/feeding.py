@@ -51,6 +51,11 @@ class Feed:
         self.brought = 0
         self.broken: PollerError | None = None
 
+    @property
+    def name(self) -> str:
+        """What the poller is called."""
+        return self._watched.name
+
     async def watch(self) -> None:
         """Hand on what comes, for ever; rules that have no room are waited for."""
         watched, poller = self._watched, self._poller
@@ -63,7 +68,6 @@ class Feed:
                 self.brought += 1
                 self._shop.changed()
         except PollerError as exc:  # the others go on
-            _log.error("poller %s: %s", watched.name, exc)
             self.broken = exc
 
     async def _keep_baseline(self) -> None:

@@ -213,15 +213,15 @@ class Lane:
             self._attempts += done.attempts
             self._ok += done.ok
             self._dead += not done.ok
-            if not done.ok:
-                await shop.letters.add(_letter(name, batch, done))
+            kept = done.ok or await shop.letters.add(_letter(name, batch, done))
             ended = RuleEnded(
                 rule=name, changes=changes, attempts=done.attempts, reason=done.reason, failed=done.failed
             )
             shop.remember(ended, cause)
             shop.publish(f"rule.{name}.{'ok' if done.ok else 'dead'}", ended)
-            for each in batch:
-                each.handled()
+            if kept:  # else a restart has to meet it again
+                for each in batch:
+                    each.handled()
         finally:
             self._running -= 1
             self._places.give()

@@ -88,12 +88,16 @@ class DeadLetters:
         self.written = 0
         self.lost = 0
 
-    async def add(self, letter: Letter) -> None:
-        """Write a letter, and wait until it is on the disk; 5 seconds at most, cancelled or not."""
+    async def add(self, letter: Letter) -> bool:
+        """Write a letter, and wait until it is on the disk; 5 seconds at most, cancelled or not.
+
+        Returns:
+            Whether it is where it should be.
+        """
         _log.warning("rule %s: gave up on %s: %s", letter.rule, letter.about, letter.reason)
         path = self._path
         if path is None:
-            return
+            return True
         line = letter.line(datetime.now(UTC))
         error: object = f"not within {_PATIENCE:g} s"
         with anyio.move_on_after(_PATIENCE, shield=True):
@@ -104,8 +108,11 @@ class DeadLetters:
             else:
                 self.written += 1
                 self._complained = False
-                return
+                return True
         self.lost += 1
         if not self._complained:  # once, until it is well again
             self._complained = True
-            _log.error("dead letters: %s cannot be written: %s", self._path, error)
+            _log.error(
+                "dead letters: %s cannot be written: %s; what failed does not count as handled", path, error
+            )
+        return False

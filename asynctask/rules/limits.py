@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import re
 from collections.abc import Callable, Iterator
@@ -14,8 +13,10 @@ from asynctask.errors import UsageError
 __all__ = ("Rate", "TokenBucket", "pauses", "seconds_of")
 
 _UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)")
-_RATE = re.compile(r"(\d+)\s*/\s*(\d+(?:\.\d+)?)?\s*(ms|s|m|h|d|)")
+_SECONDS = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|m|h|d|)", re.ASCII)
+_RATE = re.compile(r"(\d{1,9})\s*/\s*(\d+(?:\.\d+)?|\.\d+)?\s*(ms|s|m|h|d|)", re.ASCII)
+#: The longest time that makes sense, in seconds: thirty years.
+_LONGEST = 1e9
 #: The longest pause between two attempts, in seconds.
 LONGEST_PAUSE = 300.0
 
@@ -24,14 +25,19 @@ def seconds_of(value: object) -> float:
     """A time: a number of seconds, or text such as ``"500ms"``, ``"10s"``, ``"1.5m"``, ``"2h"``, ``"1d"``.
 
     Raises:
-        UsageError: it is none, or below 0.
+        UsageError: it is none, or below 0, or more than thirty years.
     """
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
-        return float(value)
-    found = _SECONDS.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None:
+    seconds: float = -1
+    if isinstance(value, str):
+        found = _SECONDS.fullmatch(value.strip())
+        seconds = float(found[1]) * _UNITS[found[2]] if found else -1
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = value
+    if seconds > _LONGEST:
+        raise UsageError("a time is thirty years at most")
+    if not seconds >= 0:
         raise UsageError(f'a time is seconds, or text like "500ms", "10s", "5m", "2h", not {value!r}')
-    return float(found[1]) * _UNITS[found[2]]
+    return float(seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +52,11 @@ class Rate:
         """A rate from text: ``"10/1m"``, ``"5/s"``, ``"100/2h"``.
 
         Raises:
-            UsageError: it is none, or lets nothing through.
+            UsageError: it is none, or lets nothing through, or so much that it is no limit.
         """
         found = _RATE.fullmatch(text.strip()) if isinstance(text, str) else None
         seconds = float(found[2] or 1) * _UNITS[found[3]] if found else 0.0
-        if found is None or int(found[1]) < 1 or seconds <= 0:
+        if found is None or int(found[1]) < 1 or not 0 < seconds <= _LONGEST:
             raise UsageError(f'a rate is text like "10/1m" or "5/s", not {text!r}')
         return cls(int(found[1]), seconds)
 

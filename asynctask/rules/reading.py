@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from asynctask.emitter.topics import parse_pattern
 from asynctask.errors import UsageError
+from asynctask.pollers.changes import scheme_of
 from asynctask.rules.limits import Rate, seconds_of
 from asynctask.rules.model import Rule, Rules, Watched
 from asynctask.workers.arguments import check_env
@@ -24,6 +25,8 @@ _EVENTS = ("created", "modified", "deleted")
 _STDIN = ("json", "paths", "urls")
 _OVERFLOW = ("drop_oldest", "drop_newest")
 _OWN = "ASYNCTASK_"
+#: The most bytes of a rules file.
+_MOST = 4 << 20
 
 T = TypeVar("T")
 
@@ -35,13 +38,26 @@ def load_rules(path: str | Path) -> Rules:
         UsageError: it cannot be read, or something in it can never work; the message has the place.
     """
     path = Path(path)
+    rules = parse_rules(_text_of(path), source=str(path), base=path.parent)
+    for what, written in _written(rules.pollers, rules.dead_letters):
+        if written == path:
+            raise UsageError(f"{path}: {what}: this is the rules file itself")
+    return rules
+
+
+def _text_of(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as exc:
-        raise UsageError(f"{path}: {exc.strerror or exc}") from exc
+        with path.open("rb") as file:
+            content = file.read(_MOST + 1)  # it may be a device that never ends
+    except (OSError, ValueError) as exc:
+        raise UsageError(f"{path}: {getattr(exc, 'strerror', '') or exc}") from exc
+    if len(content) > _MOST:
+        raise UsageError(f"{path}: it has more than {_MOST >> 20} MiB: this is no rules file")
+    try:
+        return content.decode("utf-8-sig")  # some editors put a mark at the beginning
     except UnicodeDecodeError as exc:
-        raise UsageError(f"{path}: it is not UTF-8, as TOML must be: {exc}") from exc
-    return parse_rules(text, source=str(path), base=path.parent)
+        line = content.count(b"\n", 0, exc.start) + 1
+        raise UsageError(f"{path}: it is not UTF-8, as TOML must be (at line {line})") from exc
 
 
 def parse_rules(text: str, *, source: str = "rules", base: str | Path = ".") -> Rules:
@@ -59,17 +75,23 @@ def parse_rules(text: str, *, source: str = "rules", base: str | Path = ".") -> 
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
         raise UsageError(f"{source}: {exc}") from exc
+    except ValueError as exc:
+        raise UsageError(f"{source}: a number has too many digits") from exc
+    except RecursionError as exc:
+        raise UsageError(f"{source}: brackets are nested too deeply") from exc
     table = _Table(content, source)
-    version = table.take("version", _number(int, 1), None)
+    if "version" not in content:
+        raise UsageError(f"{source}: version is missing: begin with the line version = {VERSION}")
+    version = table.take("version", _number(int, 1))
     if version != VERSION:
-        raise UsageError(f"{source}: version = {VERSION} is needed, not {version!r}")
+        raise UsageError(f"{source}: version = {VERSION} is needed, not {version}")
     settings = table.table("settings")
     dead_letters = settings.take("dead_letters", _path(Path(base)), None)
     settings.done()
     pollers = tuple(_watched(name, each, Path(base)) for name, each in table.tables("pollers"))
     rules = tuple(_rule(each, number) for number, each in enumerate(table.items("rules"), 1))
     table.done()
-    _check_whole(source, pollers, rules)
+    _check_whole(source, pollers, rules, dead_letters)
     return Rules(pollers=pollers, rules=rules, dead_letters=dead_letters)
 
 
@@ -77,7 +99,7 @@ def _watched(name: str, table: _Table, base: Path) -> Watched:
     _check_name(table.where, name)
     watched = Watched(
         name=name,
-        url=_relative(table.take("url", _text), base),
+        url=table.take("url", _url(base)),
         recurse=table.take("recurse", _flag, False),
         interval=table.take("interval", _more_than_0, 1.0),
         debounce=table.take("debounce", seconds_of, 0.0),
@@ -99,7 +121,7 @@ def _rule(table: _Table, number: int) -> Rule:
             name=name,
             when=table.take("when", _topics),
             run=table.take("run", _text),
-            only=table.take("only", _texts, ()),
+            only=table.take("only", _some_texts, ()),
             nodes=table.take("nodes", _text, None),
             worker=table.take("worker", _text, None),
             fanout=table.take("fanout", _number(int, 1), 64),
@@ -119,14 +141,29 @@ def _rule(table: _Table, number: int) -> Rule:
     return rule
 
 
-def _check_whole(source: str, pollers: tuple[Watched, ...], rules: tuple[Rule, ...]) -> None:
+def _written(pollers: tuple[Watched, ...], dead_letters: Path | None) -> Iterator[tuple[str, Path]]:
+    """The files that are written, and the keys that name them."""
+    for watched in pollers:
+        if watched.state is not None:
+            yield f"[pollers.{watched.name}]: state", watched.state
+    if dead_letters is not None:
+        yield "[settings]: dead_letters", dead_letters
+
+
+def _check_whole(
+    source: str, pollers: tuple[Watched, ...], rules: tuple[Rule, ...], dead_letters: Path | None
+) -> None:
     if not rules:
         raise UsageError(f"{source}: there are no [[rules]]")
-    states = [str(watched.state) for watched in pollers if watched.state is not None]
-    for what, names in (("rules", [rule.name for rule in rules]), ("states", states)):
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise UsageError(f"{source}: two {what} are called {twice!r}")
+    names = [rule.name for rule in rules]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"{source}: two rules are called {name!r}")
+    keys: dict[Path, str] = {}
+    for key, path in _written(pollers, dead_letters):
+        if path in keys:
+            raise UsageError(f"{source}: {key}: {path} is also that of {keys[path]}: each needs its own")
+        keys[path] = key
     known = [watched.name for watched in pollers]
     for rule in rules:
         for topic in rule.when:
@@ -173,6 +210,8 @@ class _Table:
                 yield name, _Table(_mapping(content), where, self.source)
 
     def items(self, key: str) -> Iterator[_Table]:
+        if isinstance(self._content.get(key), dict):
+            raise UsageError(f"{self.where}: {key}: each begins with [[{key}]], in two brackets")
         for number, content in enumerate(self.take(key, _list, []), 1):
             where = f"{self.where}: [[{key}]] {number}"
             with _place(where):
@@ -213,8 +252,9 @@ def _check_name(where: str, name: str) -> None:
 
 
 def _refused(what: str, value: object) -> UsageError:
-    kinds = {bool: "true or false", str: "text", int: "a number", float: "a number", list: "a list"}
-    return UsageError(f"{what} is needed, not {kinds.get(type(value), 'a table')}")
+    kinds = {bool: "true or false", str: "text", int: "a number", list: "a list", dict: "a table"}
+    kind = f"{value}" if isinstance(value, float) else kinds.get(type(value), "a date or time")
+    return UsageError(f"{what} is needed, not {kind}")
 
 
 def _text(value: object) -> str:
@@ -229,10 +269,15 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(_text(each) for each in (value if isinstance(value, list) else [value]))
 
 
-def _topics(value: object) -> tuple[str, ...]:
-    topics = _texts(value)
-    if not topics:
+def _some_texts(value: object) -> tuple[str, ...]:
+    texts = _texts(value)
+    if not texts:
         raise UsageError("it is empty")
+    return texts
+
+
+def _topics(value: object) -> tuple[str, ...]:
+    topics = _some_texts(value)
     for topic in topics:
         parse_pattern(topic)
     return tuple(dict.fromkeys(topics))
@@ -273,7 +318,10 @@ def _choice(choices: tuple[str, ...]) -> Callable[[object], Any]:
 
 
 def _env(value: object) -> dict[str, str]:
-    env = check_env(_mapping(value)) or {}
+    try:
+        env = check_env(_mapping(value)) or {}
+    except UsageError as exc:
+        raise UsageError(str(exc).removeprefix("env: ")) from exc
     for name in env:
         if name.startswith(_OWN):
             raise UsageError(f"{name}: names that begin with {_OWN} are for the event's data")
@@ -281,12 +329,24 @@ def _env(value: object) -> dict[str, str]:
 
 
 def _path(base: Path) -> Callable[[object], Path]:
-    return lambda value: base / Path(_text(value)).expanduser()
+    def check(value: object) -> Path:
+        try:
+            return base / Path(_text(value)).expanduser()
+        except RuntimeError as exc:  # of whom, is in the text
+            raise UsageError(f"{value!r}: the home directory is not known") from exc
+
+    return check
 
 
-def _relative(url: str, base: Path) -> str:
+def _url(base: Path) -> Callable[[object], str]:
     """A path without a scheme is relative to the rules file, as all paths in it."""
-    return url if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", url) else str(base / Path(url).expanduser())
+
+    def check(value: object) -> str:
+        url = _text(value)
+        is_path = scheme_of(url) == "file" and url[:5].lower() != "file:"
+        return str(_path(base)(url)) if is_path else url
+
+    return check
 
 
 def _mapping(value: object) -> dict[str, Any]:

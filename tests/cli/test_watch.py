@@ -24,6 +24,12 @@ pytestmark = pytest.mark.one_loop("the command line has its own")
         (["--rules", "x.toml", "."], "with --rules, what is watched and run is in the file"),
         (["--rules", "x.toml", "--only", "*"], "with --rules, what is watched and run is in the file"),
         (["-w", " ", ".", "--", "ls"], "-w has no nodes"),
+        (["a.csv", "b.csv"], "'b.csv': a command follows -- and there is one URL"),
+        (["a.csv", "b.csv", "--", "ls"], "'b.csv': a command follows -- and there is one URL"),
+        (["a.csv", "--"], "no command follows --"),
+        (["a.csv", "--", " "], "the command is empty"),
+        (["a.csv", "--state", ""], "--state is empty"),
+        (["--rules", ""], "--rules is empty"),
     ],
 )
 def test_wrong_usage(asynctask: CommandLine, words: list[str], message: str) -> None:
@@ -43,6 +49,13 @@ def test_wrong_usage(asynctask: CommandLine, words: list[str], message: str) -> 
         ([".", "-R", "ssh", "--", "ls"], "worker: ssh needs nodes"),
         ([".", "-w", "a[1-", "--", "ls"], "a[1-"),
         ([".", "--state", "/no/such/state"], "state /no/such/state: there is no directory /no/such"),
+        (
+            ["http://host/x", "-r", "--", "ls"],
+            "recurse (-r) is for directories: leave it out for http://host/x",
+        ),
+        ([".", "-w", "a", "-R", "telnet", "--", "ls"], "asynctask: unknown worker 'telnet'"),
+        ([".", "-w", "a", "-F", "/no/such", "--", "ls"], "SSH configuration /no/such: no such file"),
+        ([".", "--dead-letters", "/no/such", "--", "ls"], "dead letters /no/such: there is no directory /no"),
         (["--rules", "/no/such.toml"], "/no/such.toml: No such file or directory"),
     ],
 )
@@ -63,6 +76,25 @@ def test_a_topic_that_nothing_publishes(asynctask: CommandLine, tmp_path: Path) 
         1,
         f"asynctask: {path}: rule 'a': when: nothing publishes 'task.b.end'\n",
     )
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_mistakes_in_parts_of_rules_are_told_with_the_file(
+    asynctask: CommandLine, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """Also those that are found after it was read."""
+    path = tmp_path / "rules.toml"
+    text = 'version = 1\n[pollers.p]\nurl = "x"\n[[rules]]\nname = "a"\nwhen = "poller.p"\nrun = "true"\n'
+    for wrong, message in (
+        (text + 'nodes = "a[1-"', "rule 'a': node set 'a[1-': missing bracket: \"a[1-\""),
+        (text.replace('"x"', '"http://h/"\nrecurse = true'), "[pollers.p]: recurse (-r) is for directories"),
+        (text.replace('"x"', '"x"\nstate = "x/state"'), f"state {tmp_path}/x/state: there is no directory"),
+        (text.replace("poller.p", "rule.a.ok"), "rule 'a': when: a rule is not run for what it does itself:"),
+    ):
+        path.write_text(wrong)
+        status, stdout, stderr = asynctask("watch", "--rules", str(path), *options)
+        assert (status, stdout, stderr.count(b"\n")) == (1, b"", 1)
+        assert stderr.decode().startswith(f"asynctask: {path}: {message}")
 
 
 def test_help(asynctask: CommandLine) -> None:

@@ -204,3 +204,69 @@ async def test_an_engine_runs_once() -> None:
     await asyncio.wait_for(engine.run(once=True), 20)
     with pytest.raises(TaskStateError):
         await engine.run()
+
+
+async def test_one_poller_of_two_can_never_see(caplog: pytest.LogCaptureFixture) -> None:
+    """It is told at once, and the other goes on; the last one's reason is raised, and not told twice."""
+    pollers = _Pollers()
+    one, other = Watched(name="one", url="/one"), Watched(name="other", url="/other")
+    engine = RuleEngine(Rules(pollers=(one, other), rules=(rule(),)), maker=pollers)
+    running = asyncio.create_task(engine.run())
+    await _until(lambda: [bool(poller.statistics().looks) for poller in pollers.made] == [True] * 2)
+    first, last = (PollerError(f"file:///{name}", "gone", temporary=False) for name in ("one", "other"))
+    pollers.made[0].error = first
+    pollers.made[0].put("x")
+    await _until(lambda: caplog.messages)
+    assert not running.done()
+    pollers.made[1].error = last
+    pollers.made[1].put("x")
+    with pytest.raises(PollerError) as caught:
+        await asyncio.wait_for(running, 20)
+    assert (caught.value, caplog.messages) == (last, [f"poller one: {first}"])
+
+
+async def test_a_letter_that_cannot_be_written_is_not_forgotten(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it is about comes again after a restart."""
+    state, letters = tmp_path / "state", tmp_path / "letters"
+    engine = RuleEngine(_rules(rule("false"), state=state, letters=letters), maker=(first := _Pollers()))
+    async with _running(engine):
+        await _until(state.exists)
+        letters.mkdir()  # in its place nothing can be written
+        first.made[0].put("a")
+        await _until(lambda: any("does not count as handled" in each for each in caplog.messages))
+    letters.rmdir()
+
+    again = RuleEngine(_rules(rule("false"), state=state, letters=letters), maker=_Pollers("a"))
+    await asyncio.wait_for(again.run(once=True), 30)
+
+    assert len(letters.read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"nodes": "a[1-"}, r"^rule 'r': node set 'a\[1-'"),
+        ({"nodes": "a", "worker": "telnet"}, "^rule 'r': unknown worker 'telnet'"),
+    ],
+)
+def test_a_rule_that_can_never_work(settings: dict[str, str], message: str) -> None:
+    """It is told which one."""
+    with pytest.raises(UsageError, match=message):
+        RuleEngine(_rules(rule(**settings)))
+
+
+async def test_a_poller_that_cannot_be() -> None:
+    """It is told which one."""
+    rules = Rules(pollers=(Watched(name="web", url="gopher://x"),), rules=(rule(),))
+    with pytest.raises(UsageError, match=r"^\[pollers.web\]: no poller for gopher: URLs"):
+        await run_rules(rules)
+
+
+async def test_files_are_checked_before_anything_happens(tmp_path: Path) -> None:
+    """Not when the first letter is to be written."""
+    pollers = _Pollers()
+    with pytest.raises(UsageError, match="there is no directory"):
+        await run_rules(_rules(rule(), letters=tmp_path / "no" / "dead"), maker=pollers)
+    assert pollers.made == []

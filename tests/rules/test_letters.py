@@ -75,11 +75,12 @@ async def test_a_file_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogC
     path = tmp_path / "none" / "dead"
     letters = DeadLetters(path)
     complaint = f"dead letters: {path} cannot be written: No such file or directory"
+    complaint += "; what failed does not count as handled"
     for _ in range(2):
-        await letters.add(_letter())
+        assert not await letters.add(_letter())
     assert (caplog.messages, letters.lost) == ([complaint], 2)
     path.parent.mkdir()
-    await letters.add(_letter())
+    assert await letters.add(_letter())
     path.unlink()
     path.parent.rmdir()
     await letters.add(_letter())

@@ -125,7 +125,28 @@ run = "true"
             "[pollers.'a.b']\nurl = '/x'",
             "[pollers.a.b]: a name has letters, digits, _ and -, for it is part of a topic: 'a.b'",
         ),
-        (POLLER + "state = 'x'\n[pollers.b]\nurl = '/y'\nstate = 'x'\n" + RULE, "two states are called 'x'"),
+        (
+            POLLER + "state = 'x'\n[pollers.b]\nurl = '/y'\nstate = './x'\n" + RULE,
+            "[pollers.b]: state: x is also that of [pollers.inbox]: state: each needs its own",
+        ),
+        (
+            "[settings]\ndead_letters = 'x'\n" + POLLER + "state = 'x'\n" + RULE,
+            "[settings]: dead_letters: x is also that of [pollers.inbox]: state: each needs its own",
+        ),
+        (
+            POLLER + "state = '~no-such-user/x'",
+            "[pollers.inbox]: state: '~no-such-user/x': the home directory is not known",
+        ),
+        (
+            "[pollers.inbox]\nurl = '~no-such-user/x'",
+            "[pollers.inbox]: url: '~no-such-user/x': the home directory is not known",
+        ),
+        ("[rules]\nname = 'a'", "rules: each begins with [[rules]], in two brackets"),
+        (POLLER + RULE + "timeout = 1" + "0" * 400, "rule 'a': timeout: a time is thirty years at most"),
+        (POLLER + RULE + "only = []", "rule 'a': only: it is empty"),
+        (POLLER + RULE + "nodes = 12:00:00", "rule 'a': nodes: text is needed, not a date or time"),
+        ("x = 1" + "0" * 5000, "a number has too many digits"),
+        ("x = " + "[" * 5000, "brackets are nested too deeply"),
         ("[[rules]]\nwhen = 'x'", "rule 1: name is missing"),
         (POLLER + RULE + RULE, "two rules are called 'a'"),
         (RULE, "rule 'a': when: there is no poller 'inbox'"),
@@ -142,7 +163,7 @@ run = "true"
         (POLLER + RULE + "retries = true", "rule 'a': retries: a whole number is needed, not true or false"),
         (
             POLLER + RULE + "concurrency = 1.5",
-            "rule 'a': concurrency: a whole number is needed, not a number",
+            "rule 'a': concurrency: a whole number is needed, not 1.5",
         ),
         (POLLER + RULE + "rate = 5", 'rule \'a\': rate: a rate is text like "10/1m" or "5/s", not 5'),
         (
@@ -154,7 +175,7 @@ run = "true"
             "rule 'a': overflow: one of drop_oldest, drop_newest is needed, not 'drop'",
         ),
         (POLLER + RULE + "only = [1]", "rule 'a': only: text is needed, not a number"),
-        (POLLER + RULE + "env = { A = 1 }", "rule 'a': env: env: A: text is needed, not int"),
+        (POLLER + RULE + "env = { A = 1 }", "rule 'a': env: A: text is needed, not int"),
         (
             POLLER + RULE + "env = { ASYNCTASK_URL = 'x' }",
             "rule 'a': env: ASYNCTASK_URL: names that begin with ASYNCTASK_ are for the event's data",
@@ -192,6 +213,36 @@ def test_no_toml(tmp_path: Path) -> None:
         parse_rules("[\n", source="x.toml")
     with pytest.raises(UsageError, match=r"none\.toml: No such file"):
         load_rules(tmp_path / "none.toml")
-    (tmp_path / "latin.toml").write_bytes(b"# \xe9")
-    with pytest.raises(UsageError, match="it is not UTF-8"):
+    (tmp_path / "latin.toml").write_bytes(b"\n# \xe9")
+    with pytest.raises(UsageError, match=r"it is not UTF-8, as TOML must be \(at line 2\)"):
         load_rules(tmp_path / "latin.toml")
+    with pytest.raises(UsageError, match=r"/dev/zero: it has more than 4 MiB: this is no rules file"):
+        load_rules("/dev/zero")
+    with pytest.raises(UsageError, match="null byte"):
+        load_rules("a\0b")
+
+
+def test_the_version_is_missing() -> None:
+    """What to write is told."""
+    with pytest.raises(UsageError) as caught:
+        parse_rules(POLLER + RULE, source="x.toml")
+    assert str(caught.value) == "x.toml: version is missing: begin with the line version = 1"
+
+
+def test_a_mark_at_the_beginning(tmp_path: Path) -> None:
+    """As some editors write it; and lines that end as theirs do."""
+    (tmp_path / "rules.toml").write_bytes(f"\ufeffversion = 1\n{POLLER}{RULE}".replace("\n", "\r\n").encode())
+    assert load_rules(tmp_path / "rules.toml").rules[0].name == "a"
+
+
+def test_the_rules_file_itself_is_not_written(tmp_path: Path) -> None:
+    """It would be the end of it."""
+    (tmp_path / "rules.toml").write_text(f"version = 1\n{POLLER}state = 'rules.toml'\n{RULE}")
+    with pytest.raises(UsageError, match=r"\[pollers.inbox\]: state: this is the rules file itself"):
+        load_rules(tmp_path / "rules.toml")
+
+
+def test_a_path_with_a_colon() -> None:
+    """It is no URL."""
+    text = f"version = 1\n{POLLER.replace('/srv/inbox', 'in:box')}{RULE}"
+    assert parse_rules(text, base="/etc/x").pollers[0].url == "/etc/x/in:box"

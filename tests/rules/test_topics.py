@@ -34,17 +34,30 @@ def test_what_nothing_publishes() -> None:
     heard = [
         "poller.inbox.created",
         "poller.*.deleted",
-        "task.r.end",
+        "task.other.end",
         "rule.*.dead",
         ".",
         "*",
         "task",
-        "*.r.end",
+        "*.other.end",
     ]
     wrong = ["poller.outbox", "task.x.end", "rule.rr.dead", "pollers.inbox", "x"]
+    wrong += ["task.other.ended", "rule.other.failed", "poller.inbox.create", "rule.other.ok.x"]
     rules = Rules(
         pollers=(Watched(name="inbox", url="/x"),),
-        rules=tuple(rule(when=pattern) for pattern in heard + wrong),
+        rules=(
+            *(rule(when=pattern) for pattern in heard + wrong),
+            rule(name="other", when="poller.inbox"),
+        ),
     )
 
     assert [pattern for _, pattern in never_heard(rules)] == wrong
+
+
+def test_what_a_rule_does_itself() -> None:
+    """It is not run for it."""
+    alone = Rules(rules=(rule(name="a", when="rule.a.ok"), rule(name="b", when="task.b")))
+    assert [pattern for _, pattern in never_heard(alone)] == ["rule.a.ok", "task.b"]
+    assert [pattern for _, pattern in never_heard(Rules(rules=(rule(when="rule.*.dead"),)))] == [
+        "rule.*.dead"
+    ]
