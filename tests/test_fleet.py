@@ -103,6 +103,7 @@ def all_said(result: Result, nodes: Sequence[str], words: bytes) -> None:
 # -- many ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.one_loop("who is let in when is decided by the throttle and the server")
 async def test_a_server_that_throttles(throttled: Fleet) -> None:
     """500 nodes at once: who is dropped before the login comes again, and all are done."""
     nodes = throttled.nodes(500)

@@ -21,6 +21,8 @@ from tests.sshd import HOW_TO_GET, OpenSSHServer, find_sshd
 from tests.support import outcome_in_ci
 from tests.testing.clients import Finished, run_ssh, until
 
+pytestmark = pytest.mark.one_loop("a server of its own")
+
 ROOT = Path(__file__).parent.parent
 USE_OF_THE_FIXTURE = """
 from tests.conftest_sshd import sshd

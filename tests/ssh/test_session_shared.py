@@ -22,6 +22,8 @@ from tests.ssh.connecting import connected
 from tests.ssh.processes import alive
 from tests.sshd import OpenSSHServer
 
+pytestmark = pytest.mark.one_loop("the server decides what becomes of a connection that several use")
+
 MARKS = [None, "a1", "b2", "c3", "d4", "e5"]
 
 

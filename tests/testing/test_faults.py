@@ -14,6 +14,8 @@ import pytest_asyncio
 from asynctask.testing import Cluster, Fault
 from tests.testing.clients import connect, needs_ssh, run_ssh, until
 
+pytestmark = pytest.mark.one_loop("a fault is one for its client, whatever the loop")
+
 CLOSED = (ConnectionResetError, asyncssh.ConnectionLost)
 OF_THE_CONNECTION: dict[Fault, type[Exception] | tuple[type[Exception], ...]] = {
     Fault.REFUSED: ConnectionRefusedError,

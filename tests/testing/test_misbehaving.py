@@ -13,6 +13,8 @@ from asynctask.testing import Cluster, Fault
 from asynctask.testing.misbehaving import NOT_UTF8
 from tests.testing.clients import connect, until
 
+pytestmark = pytest.mark.one_loop("what it sends is no matter of the loop")
+
 PATIENCE = 20.0
 
 
