@@ -20,6 +20,11 @@ _DISTRIBUTIONS = (
     "ClusterShell",
     "parallel-ssh",
     "ssh2-python",
+    "pyee",
+    "blinker",
+    "inotify-simple",
+    "watchdog",
+    "watchfiles",
     "gevent",
 )
 _COMMANDS = {

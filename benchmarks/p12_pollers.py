@@ -277,7 +277,7 @@ def open_row(scratch: Path, quick: bool) -> Iterator[Row]:
         ],
         notes=[
             "Another process writes the files; the delay counts from the write to the event in a coroutine.",
-            "nan: not a thing that this contender does, or shows.",
+            "-: not a thing that this contender does, or shows.",
             f"What looks does so every {_EVERY:g} s, so half of that is to be expected.",
             "watchfiles has its quickest settings; its usual ones add 50 ms.",
             f"A look is the best of {_LOOKS}, nothing having changed.",

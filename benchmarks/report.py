@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import isnan
 
 from benchmarks.rows import Budget, Results, is_met
 
@@ -23,7 +24,7 @@ _REPEAT = """\
 ## How to repeat it
 
 ```sh
-pip install ClusterShell parallel-ssh uvloop      # the peers from PyPI, beside asynctask itself
+pip install --group bench uvloop                  # the peers from PyPI, beside asynctask itself
 apt-get install openssh-server pdsh               # the peers from Debian, and the server
 python -m benchmarks --write docs/benchmarks.md   # all rows; `python -m benchmarks P1 P4` runs two
 ```
@@ -66,12 +67,17 @@ def row_section(results: Results) -> str:
             lines.append([name, results.absent[one.name], *[""] * (len(heads) - 2)])
             continue
         low, high = results.spread(one.name, first)
-        values = [f"{results.value(one.name, figure):{figure.style}}" for figure in row.figures]
+        values = [_number(results.value(one.name, figure), figure.style) for figure in row.figures]
         ratios = ["" if one.ours else _ratio(results, mine, one.name) for mine in compared]
-        lines.append([name, *values, f"{low:{first.style}} to {high:{first.style}}", *ratios])
+        spread = "-" if isnan(low) else f"{low:{first.style}} to {high:{first.style}}"
+        lines.append([name, *values, spread, *ratios])
     meanwhile = f"Other programs used {results.neighbours:.0%} of the cores meanwhile."
     notes = "".join(f"- {note}\n" for note in (*row.notes, meanwhile))
     return f"## {row.key}: {row.title}\n\n{_table(heads, lines)}\n{notes}"
+
+
+def _number(value: float | None, style: str) -> str:
+    return "-" if value is None or isnan(value) else f"{value:{style}}"
 
 
 def _ratio(results: Results, mine: str, other: str) -> str:
