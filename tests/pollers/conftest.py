@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ssl
 from pathlib import Path
 
@@ -17,3 +18,13 @@ def certified(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLCo
     Made once, and not on a loop: that takes too long.
     """
     return certificate(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture
+def descriptions_out_of_sight() -> None:
+    """Take what botocore has read about S3, and what the last test left, out of the collector's sight.
+
+    It is a hundred thousand objects: a full collection of them takes longer than the loop may be blocked.
+    """
+    gc.collect()
+    gc.freeze()

@@ -23,6 +23,8 @@ from asynctask.pollers.s3_client import make_client
 from tests.pollers.moto_server import Store, store_running
 from tests.pollers.web import Asked, Web, reply
 
+pytestmark = pytest.mark.usefixtures("descriptions_out_of_sight")
+
 URL = "s3://bucket/"
 
 

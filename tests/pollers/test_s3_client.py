@@ -15,7 +15,10 @@ from botocore.loaders import JSONFileLoader
 
 from asynctask.pollers.s3_client import Descriptions, discreet, make_client
 
-pytestmark = pytest.mark.one_loop("nothing here runs on a loop")
+pytestmark = [
+    pytest.mark.one_loop("nothing here runs on a loop"),
+    pytest.mark.usefixtures("descriptions_out_of_sight"),
+]
 
 
 @pytest.mark.parametrize("ending", [".json", ".json.gz"])

@@ -15,6 +15,8 @@ from asynctask.pollers import s3_listing
 from asynctask.pollers.http_fetch import Answer, Question
 from asynctask.pollers.s3_listing import Courier, list_objects, patiently, stamp
 
+pytestmark = pytest.mark.usefixtures("descriptions_out_of_sight")
+
 URL = "s3://bucket/"
 QUESTION = Question("http://store/", {})
 
