@@ -36,6 +36,7 @@ __all__ = (
     "refused",
     "turns",
     "unable",
+    "write_file",
 )
 
 # No deadline: a busy machine is no failure. The same examples each time: a failure is seen by everybody.
@@ -261,3 +262,8 @@ def made_result(
             node, outcome, rc, out=result._out_message(record), error=(error or {}).get(node)
         )
     return result
+
+
+async def write_file(path: Path, data: bytes) -> None:
+    """Write a file of some size: a busy disk would hold the loop for as long as it likes."""
+    await asyncio.to_thread(path.write_bytes, data)

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from asynctask.testing import Cluster
+from tests.support import write_file
 from tests.testing.clients import connect, needs_ssh, until
 
 
@@ -58,7 +59,7 @@ async def test_there_is_no_jail(sftp: asyncssh.SFTPClient, tmp_path: Path) -> No
 async def test_more_than_a_window(cluster: Cluster, sftp: asyncssh.SFTPClient, tmp_path: Path) -> None:
     """A file of some MiB goes there and back."""
     data = os.urandom(1 << 20) * 4
-    (tmp_path / "big").write_bytes(data)
+    await write_file(tmp_path / "big", data)
     await sftp.put(tmp_path / "big", "big")
     assert (cluster.home("node1") / "big").read_bytes() == data
     await sftp.get("big", tmp_path / "back")

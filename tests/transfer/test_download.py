@@ -17,6 +17,7 @@ from asynctask.transfer.plan import Plan
 from asynctask.transfer.problems import Problem
 from asynctask.transfer.remote import Remote
 from asynctask.transfer.sources import open_directory
+from tests.support import write_file
 from tests.transfer.servers import Served, connected
 from tests.transfer.trips import Trips
 
@@ -58,7 +59,7 @@ async def test_a_bound_on_what_is_under_way(tmp_path: Path, here: Path) -> None:
     """A large file fills the window, and no more."""
     data = os.urandom(8 * MIB + 5)
     async with connected(tmp_path) as remote:
-        (tmp_path / "root" / "f").write_bytes(data)
+        await write_file(tmp_path / "root" / "f", data)
         counted = Trips(remote)
         await fetch(remote, b"/f", here)
         window = 2 * MIB // remote.read_span
@@ -72,7 +73,7 @@ async def test_a_server_with_small_limits(tmp_path: Path, here: Path, size: int)
     data = os.urandom(size)
     async with connected(tmp_path) as remote:
         remote.read_piece = 32 * 1024
-        (tmp_path / "root" / "f").write_bytes(data)
+        await write_file(tmp_path / "root" / "f", data)
         await fetch(remote, b"/f", here)
     assert (here / "copy").read_bytes() == data
 
@@ -89,7 +90,7 @@ async def test_a_server_that_gives_little_at_a_time(tmp_path: Path, here: Path, 
     """It is asked again."""
     data = os.urandom(size)
     async with connected(tmp_path, Stingy) as remote:
-        (tmp_path / "root" / "f").write_bytes(data)
+        await write_file(tmp_path / "root" / "f", data)
         await fetch(remote, b"/f", here)
     assert (here / "copy").read_bytes() == data
 

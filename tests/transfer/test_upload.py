@@ -17,6 +17,7 @@ from asynctask.transfer.problems import Problem
 from asynctask.transfer.remote import Remote
 from asynctask.transfer.sources import SmallFiles
 from asynctask.transfer.upload import Upload
+from tests.support import write_file
 from tests.transfer.servers import Served, connected
 from tests.transfer.trips import Trips
 
@@ -61,7 +62,7 @@ async def test_round_trips_of_many_files(tmp_path: Path) -> None:
 async def test_a_bound_on_what_is_under_way(tmp_path: Path) -> None:
     """A large file fills the window, and no more."""
     data = os.urandom(8 * MIB + 5)
-    (tmp_path / "f").write_bytes(data)
+    await write_file(tmp_path / "f", data)
     told: list[Progress] = []
     async with connected(tmp_path) as remote:
         counted = Trips(remote)
@@ -74,7 +75,7 @@ async def test_a_bound_on_what_is_under_way(tmp_path: Path) -> None:
 async def test_a_server_with_small_limits(tmp_path: Path) -> None:
     """It gets the pieces that it can take."""
     data = os.urandom(MIB + 5)
-    (tmp_path / "f").write_bytes(data)
+    await write_file(tmp_path / "f", data)
     async with connected(tmp_path) as remote:
         remote.write_piece = 32 * 1024
         await upload(remote).run(os.fsencode(tmp_path / "f"), b"f", b"/f")
@@ -102,7 +103,7 @@ async def test_nothing_is_renamed_after_a_failed_write(tmp_path: Path) -> None:
 async def test_a_file_that_becomes_shorter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not taken for complete."""
     monkeypatch.setattr(upload_module, "read_at", lambda fd, size, offset: b"")
-    (tmp_path / "f").write_bytes(b"x" * (MIB + 1))
+    await write_file(tmp_path / "f", b"x" * (MIB + 1))
     async with connected(tmp_path) as remote:
         with pytest.raises(Problem, match="became shorter while it was copied"):
             await upload(remote).run(os.fsencode(tmp_path / "f"), b"f", b"/f")

@@ -16,7 +16,7 @@ from asynctask.errors import UsageError
 from asynctask.events import EventHandler, Progress
 from asynctask.workers.base import Worker
 from asynctask.workers.copy import CopyWorker
-from tests.support import Recorder
+from tests.support import Recorder, write_file
 from tests.workers.sites import PATIENCE, Site
 
 BIG = 3_000_000  # several requests, and more than is read in one go
@@ -105,7 +105,7 @@ class Hears(EventHandler):
 async def test_a_file(copies: Copies, here: Path, there: Path, size: int) -> None:
     """Every byte arrives, and nothing else is left there."""
     data = os.urandom(size)
-    (here / "f").write_bytes(data)
+    await write_file(here / "f", data)
     result = await copies.to(here / "f", there / "g")
     assert (result.outcome, result.rc, result.error, result.stdout) == (Outcome.OK, 0, None, b"")
     assert (there / "g").read_bytes() == data
@@ -221,7 +221,7 @@ def picture(root: Path) -> dict[str, object]:
 @pytest.mark.usefixtures("umask")
 async def test_a_tree(copies: Copies, here: Path, there: Path) -> None:
     """Links stay links, what is special is skipped with a word, no link is followed."""
-    plant(here)
+    await asyncio.to_thread(plant, here)
     result = await copies.to(here, there / "copy")
     assert (result.outcome, result.stdout) == (
         Outcome.OK,
@@ -249,7 +249,7 @@ async def test_a_tree_into_a_directory(copies: Copies, here: Path, there: Path) 
 
 async def test_preserving_a_tree(copies: Copies, here: Path, there: Path) -> None:
     """Directories, too, have the mode and the time that they had."""
-    plant(here)
+    await asyncio.to_thread(plant, here)
     os.utime(here / "sub", (1000, 2000))
     await copies.to(here, there / "copy", preserve=True)
     assert (there / "copy" / "sub").stat().st_mtime == 2000
@@ -326,7 +326,7 @@ async def test_one_node_that_fails(real: Site, here: Path, there: Path) -> None:
 async def test_a_file_back(copies: Copies, here: Path, there: Path, size: int) -> None:
     """It is called after its node."""
     data = os.urandom(size)
-    (there / "f").write_bytes(data)
+    await write_file(there / "f", data)
     result = await copies.back(there / "f", here)
     assert (result.outcome, result.error) == (Outcome.OK, None)
     assert names(here) == ["f.n1"]
@@ -336,7 +336,7 @@ async def test_a_file_back(copies: Copies, here: Path, there: Path, size: int) -
 @pytest.mark.usefixtures("umask")
 async def test_trees_back(copies: Copies, real: Site, here: Path, there: Path) -> None:
     """Each node has its own."""
-    plant(there)
+    await asyncio.to_thread(plant, there)
     worker = CopyWorker(f"{there}/", here, ["n1", "n2"], ssh=real.options, reverse=True, preserve=True)
     result = await run(worker)
     assert [each.outcome for each in result.values()] == [Outcome.OK] * 2
@@ -385,7 +385,7 @@ async def test_a_directory_that_is_gone_meanwhile(copies: Copies, here: Path, th
 
 async def test_progress(copies: Copies, here: Path, there: Path) -> None:
     """The last of it always comes."""
-    (here / "f").write_bytes(b"x" * BIG)
+    await write_file(here / "f", b"x" * BIG)
     heard = Hears()
     await copies.to(here / "f", there / "g", handler=heard)
     assert heard.told[-1] == ("n1", Progress(f"{here}/f", BIG, BIG, 1))

@@ -18,6 +18,7 @@ from asynctask.transfer import remote as remote_module
 from asynctask.transfer.names import TEMPORARY
 from asynctask.workers.copy import CopyWorker
 from tests.ssh.servers import NODE, ScriptedFactory, ScriptedServer, reset
+from tests.support import write_file
 from tests.transfer.servers import Served, serving
 from tests.workers.sites import PATIENCE
 
@@ -188,7 +189,7 @@ class Full(Served):
 
 async def test_a_full_disk(tmp_path: Path, here: Path) -> None:
     """It is told apart from other failures; what was there is kept, the temporary file is not."""
-    (here / "f").write_bytes(b"x" * 3_000_000)
+    await write_file(here / "f", b"x" * 3_000_000)
     async with serving(tmp_path, Full) as server:
         (tmp_path / "root" / "f").write_bytes(b"old")
         result = await run(server, here / "f", "/f")
@@ -229,7 +230,7 @@ async def test_stopping_an_upload(tmp_path: Path, here: Path, way: str, tree: bo
     """It ends as any command does, and its temporary files are removed."""
     kind = holds()
     for name in ("f", "g"):
-        (here / name).write_bytes(b"x" * 3_000_000)
+        await write_file(here / name, b"x" * 3_000_000)
     async with serving(tmp_path, kind) as server, asyncio.timeout(PATIENCE), asynctask.Task() as task:
         source = here if tree else here / "f"
         settings: dict[str, Any] = {"timeout": 0.2} if way == "timeout" else {}
@@ -251,7 +252,7 @@ async def test_stopping_a_download(tmp_path: Path, here: Path, tree: bool) -> No
     kind = holds()
     async with serving(tmp_path, kind) as server:
         for name in ("f", "g"):
-            (tmp_path / "root" / name).write_bytes(b"x" * 3_000_000)
+            await write_file(tmp_path / "root" / name, b"x" * 3_000_000)
         (tmp_path / "root" / "t").mkdir()
         (tmp_path / "root" / "f").rename(tmp_path / "root" / "t" / "f")
         asyncio.get_running_loop().call_later(0.4, kind.go.set)
@@ -278,7 +279,7 @@ async def test_a_node_that_never_answers_again(
 async def test_cancelling(tmp_path: Path, here: Path) -> None:
     """Cancelling the run does the same, and is raised again."""
     kind = holds()
-    (here / "f").write_bytes(b"x" * 3_000_000)
+    await write_file(here / "f", b"x" * 3_000_000)
     async with serving(tmp_path, kind) as server:
         running = asyncio.create_task(run(server, here / "f", "/f"))
         await kind.held.wait()
