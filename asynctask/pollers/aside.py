@@ -40,7 +40,7 @@ class Aside:
 
         Raises:
             OSError: no thread can be started.
-            Exception: what the work raises.
+            BaseException: what the work raises.
 
         Cancelling waits for nothing: the work goes on, and what comes of it is forgotten.
         """
@@ -50,15 +50,15 @@ class Aside:
 
         def in_thread() -> None:
             found: Any = None
-            error: Exception | None = None
+            error: BaseException | None = None
             try:
                 found = work()
-            except Exception as exc:
+            except BaseException as exc:  # SystemExit, too: else its place would be taken for ever
                 error = exc
             with suppress(RuntimeError):  # the loop is closed: nobody wants to know
                 loop.call_soon_threadsafe(tell, found, error)
 
-        def tell(found: T, error: Exception | None) -> None:
+        def tell(found: T, error: BaseException | None) -> None:
             self._places.give()
             if answer.done():
                 return

@@ -31,6 +31,21 @@ async def test_what_the_work_raises_is_raised() -> None:
     assert not aside.busy
 
 
+async def test_what_is_no_exception_is_raised_too() -> None:
+    """Else who waits would wait for ever, and so would all after it."""
+
+    class Odd(BaseException):
+        pass
+
+    def work() -> None:
+        raise Odd
+
+    aside = Aside("look")
+    with pytest.raises(Odd):
+        await asyncio.wait_for(aside.do(work), 10)
+    assert not aside.busy
+
+
 async def test_one_thing_at_a_time() -> None:
     """What was given up is waited for: there are never two."""
     aside = Aside("look")
