@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-__all__ = ("LIMIT", "Stall", "StallDetector")
+__all__ = ("LIMIT", "Scheduler", "Stall", "StallDetector")
 
 LIMIT = 0.050  # seconds
 BEAT = 0.005  # seconds
@@ -42,24 +42,26 @@ class StallDetector:
     While the loop does not run, between the phases of a test, nothing is measured. The time that the
     loop's thread waited for a core does not count. Neither does the time that it slept while more threads
     wanted to run than there are cores: then it may have waited for somebody who waited, such as a child
-    between vfork and exec. And time on a core counts as much as it would on this machine at its best. So a
-    busy machine makes the detector blinder, never the tests flaky.
+    between vfork and exec. Nor does the time that a disk took: how busy it is, is no matter of the code's.
+    And time on a core counts as much as it would on this machine at its best. So a busy machine makes the
+    detector blinder, never the tests flaky.
 
     Args:
         loop: the running loop, of the calling thread.
         limit: the longest time in seconds that is no stall.
-        crowded: tells whether more threads want to run than there are cores; for tests.
+        excused: tells whether the machine is to blame right now if the loop's thread sleeps, because more
+            threads want to run than there are cores or because it waits for a disk; for tests.
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, limit: float = LIMIT, crowded: Callable[[], bool] | None = None
+        self, loop: asyncio.AbstractEventLoop, limit: float = LIMIT, excused: Callable[[], bool] | None = None
     ) -> None:
         self.stalls: list[Stall] = []
         self._loop = loop
         self._run_forever = loop.run_forever
         self._limit = limit
-        self._scheduler = _Scheduler(threading.get_native_id())
-        self._crowded = crowded or self._scheduler.is_crowded
+        self._scheduler = Scheduler(os.getpid(), threading.get_native_id())
+        self._excused = excused or self._scheduler.is_to_blame
         self._loop_thread = threading.get_ident()
         self._interval = _Interval(self._scheduler.times())
         self._timer: asyncio.TimerHandle | None = None
@@ -108,7 +110,7 @@ class StallDetector:
         if late <= self._limit:
             return
         held = spent.running / slowdown()
-        if not self._was_crowded(interval):
+        if not self._was_excused(interval):
             held += spent.asleep
         held = min(held, late)
         if held > self._limit:
@@ -116,15 +118,15 @@ class StallDetector:
             stack = max(interval.stacks, key=interval.stacks.__getitem__, default=())
             self.stalls.append(Stall(held, _format(stack) or "  (its stack was not seen)\n"))
 
-    def _was_crowded(self, interval: _Interval) -> bool:
-        crowded = interval.crowded or [self._crowded()]
-        return sum(crowded) * 2 >= len(crowded)
+    def _was_excused(self, interval: _Interval) -> bool:
+        excused = interval.excused or [self._excused()]
+        return sum(excused) * 2 >= len(excused)
 
     def _look_on(self) -> None:
         while not self._stopped.wait(BEAT):
             interval = self._interval
             if self._loop.is_running() and time.monotonic() - interval.begun.wall > 2 * BEAT:
-                interval.crowded.append(self._crowded())
+                interval.excused.append(self._excused())
                 interval.stacks[self._stack()] += 1
 
     def _stack(self) -> _Stack:
@@ -147,7 +149,7 @@ class _Interval:
 
     def __init__(self, begun: _Times) -> None:
         self.begun = begun
-        self.crowded: list[bool] = []
+        self.excused: list[bool] = []
         self.stacks: Counter[_Stack] = Counter()
 
 
@@ -186,21 +188,33 @@ class _Times:
         return self.wall - self.running - self.waiting
 
 
-class _Scheduler:
+class Scheduler:
     """The scheduler's books on one thread. The files stay open: no test sees descriptors come and go."""
 
-    def __init__(self, thread_id: int) -> None:
+    def __init__(self, process_id: int, thread_id: int) -> None:
         self._cores = len(os.sched_getaffinity(0))
         self._load = os.open("/proc/loadavg", os.O_RDONLY)
-        self._books = os.open(f"/proc/self/task/{thread_id}/schedstat", os.O_RDONLY)
+        thread = f"/proc/{process_id}/task/{thread_id}"
+        self._books = os.open(f"{thread}/schedstat", os.O_RDONLY)
+        self._state = os.open(f"{thread}/stat", os.O_RDONLY)
 
     def close(self) -> None:
+        os.close(self._state)
         os.close(self._books)
         os.close(self._load)
 
     def times(self) -> _Times:
         running, waiting, _ = os.pread(self._books, 100, 0).split()
         return _Times(time.monotonic(), int(running) / 1e9, int(waiting) / 1e9)
+
+    def is_to_blame(self) -> bool:
+        """Tell whether a thread that sleeps now does so for the machine's sake."""
+        return self.is_crowded() or self.waits_for_disk()
+
+    def waits_for_disk(self) -> bool:
+        """Tell whether the thread is in the sleep that no signal ends, which is that of files and disks."""
+        _, _, rest = os.pread(self._state, 1000, 0).rpartition(b") ")
+        return rest.startswith(b"D")
 
     def is_crowded(self) -> bool:
         """Tell whether more threads want to run than there are cores, leaving out the one that asks."""

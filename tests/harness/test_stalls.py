@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tests.harness.stalls import Stall, StallDetector
+from tests.cli.programs import until
+from tests.harness.stalls import Scheduler, Stall, StallDetector
 
 pytestmark = pytest.mark.blocks_loop("to see what the detector makes of it")
 
@@ -39,8 +44,8 @@ def _seconds(stall: Stall) -> float:
     return stall.seconds
 
 
-async def _watch(block: Callable[[], None], *, crowded: bool = False) -> list[Stall]:
-    detector = StallDetector(asyncio.get_running_loop(), crowded=lambda: crowded)
+async def _watch(block: Callable[[], None], *, excused: bool = False) -> list[Stall]:
+    detector = StallDetector(asyncio.get_running_loop(), excused=lambda: excused)
     detector.start()
     try:
         await asyncio.sleep(TURN)
@@ -87,14 +92,14 @@ async def test_many_short_turns_are_no_block() -> None:
     assert detector.stop() == []
 
 
-async def test_on_a_crowded_machine_sleep_is_forgiven() -> None:
-    """The thread may have waited for someone who waited for a core."""
-    assert await _watch(_sleep, crowded=True) == []
+async def test_sleep_that_the_machine_is_to_blame_for_is_forgiven() -> None:
+    """The thread may have waited for someone who waited for a core, or for a disk."""
+    assert await _watch(_sleep, excused=True) == []
 
 
-async def test_on_a_crowded_machine_computing_is_not() -> None:
+async def test_computing_is_not_forgiven() -> None:
     """What the thread itself computes is its own doing."""
-    stall = max(await _watch(_compute, crowded=True), key=_seconds)
+    stall = max(await _watch(_compute, excused=True), key=_seconds)
 
     assert stall.seconds > LONG / 3
 
@@ -104,7 +109,7 @@ def test_only_time_in_the_loop_counts(where: str) -> None:
     """A test's loop stops between fixtures and test; the last thing before a stop still counts."""
     runner = asyncio.Runner()
     with runner:
-        detector = StallDetector(runner.get_loop(), crowded=(lambda: False) if where == "inside" else None)
+        detector = StallDetector(runner.get_loop(), excused=(lambda: False) if where == "inside" else None)
 
         async def start() -> None:
             detector.start()
@@ -125,3 +130,26 @@ def test_only_time_in_the_loop_counts(where: str) -> None:
         runner.run(stop())
 
     assert len(detector.stalls) == (where == "inside")
+
+
+def test_a_sleep_that_no_signal_ends_is_told_from_others(tmp_path: Path) -> None:
+    """What waits for a disk is in it, and so is a process whose child has not called exec yet."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    program = (
+        "import os, sys\n"
+        "sys.stdin.readline()\n"
+        "first = (os.POSIX_SPAWN_OPEN, 0, sys.argv[1], 0, 0)\n"
+        "os.posix_spawn('/bin/true', ['true'], {}, file_actions=[first])"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, gate], stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        scheduler = Scheduler(process.pid, process.pid)
+        try:
+            assert scheduler.waits_for_disk() is False
+            process.stdin.close()
+            until(scheduler.waits_for_disk)
+        finally:
+            scheduler.close()
+            gate.open("w").close()
+    assert process.returncode == 0
