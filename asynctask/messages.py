@@ -111,6 +111,12 @@ class Message:
     def __hash__(self) -> int:
         return hash(bytes(self))
 
+    def _root(self) -> _Branch:
+        branch = self._branch
+        while branch.parent is not None:
+            branch = branch.parent
+        return branch
+
     def _place(self) -> tuple[int, int]:
         """Where the message without its last newline ends: the same for equal messages."""
         end = self._end
@@ -196,9 +202,10 @@ class MsgTree:
 
 
 def group(messages: Iterable[tuple[K, Message]]) -> list[tuple[Message, list[K]]]:
-    """Each distinct message of one tree with the keys that have it, both in the order given.
+    """Each distinct message with the keys that have it, both in the order given.
 
-    Empty messages are left out. Output that differs only in its last newline is the same.
+    Empty messages are left out. Output that differs only in its last newline is the same. Messages of one
+    tree, such as those of one run, are compared by their places alone, those of different trees byte by byte.
     """
     groups: dict[tuple[int, int], tuple[Message, list[K]]] = {}
     for key, message in messages:
@@ -210,7 +217,16 @@ def group(messages: Iterable[tuple[K, Message]]) -> list[tuple[Message, list[K]]
             groups[place] = (message, [key])
         else:
             entry[1].append(key)
+    if len({id(message._root()) for message, _ in groups.values()}) > 1:
+        return _merged(groups.values())
     return list(groups.values())
+
+
+def _merged(groups: Iterable[tuple[Message, list[K]]]) -> list[tuple[Message, list[K]]]:
+    found: dict[bytes, tuple[Message, list[K]]] = {}
+    for message, keys in groups:
+        found.setdefault(bytes(message), (message, []))[1].extend(keys)
+    return list(found.values())
 
 
 def _settle(branch: _Branch, position: int) -> _Branch:

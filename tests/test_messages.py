@@ -138,6 +138,23 @@ def test_output_that_differs_only_in_its_last_newline_is_one_group() -> None:
     ]
 
 
+def test_messages_of_several_trees_are_compared_by_their_bytes() -> None:
+    """As those of the batches of a run are; keys stay in the order given, one tree after the other."""
+    trees = [MsgTree(), MsgTree()]
+    said = [(0, b"a\n"), (1, b"b\n"), (1, b"a"), (0, b"b\r\n"), (1, b"c\n")]
+    messages = []
+    for key, (tree, text) in enumerate(said):
+        cursor = trees[tree].cursor()
+        trees[tree].add(cursor, text)
+        messages.append((key, trees[tree].message(cursor)))
+
+    assert [(bytes(message), keys) for message, keys in group(messages)] == [
+        (b"a", [0, 2]),
+        (b"b", [1, 3]),
+        (b"c", [4]),
+    ]
+
+
 def test_an_empty_line_is_output() -> None:
     """A writer that printed a newline has a group, one that printed nothing has none."""
     _, messages = _tree(b"", b"\n")
