@@ -257,6 +257,7 @@ class Hooks:
     """
 
     __slots__ = (
+        "chunk",
         "close",
         "end",
         "hup",
@@ -267,6 +268,7 @@ class Hooks:
         "start",
         "timeout",
         "unwritten",
+        "wants_lines",
         "wants_node_events",
         "wants_output",
         "written",
@@ -285,7 +287,10 @@ class Hooks:
         self.timeout = hook_of(handler, "ev_timeout")
         # In-house: all lines of a chunk in one call. Asked of the class, for a mock has every attribute.
         self.lines = hook_of(handler, "_ev_lines") if hasattr(type(handler), "_ev_lines") else None
-        self.wants_output = self.read is not None or self.lines is not None
+        # Likewise: chunks as they came, for who needs the ends of lines, too.
+        self.chunk = hook_of(handler, "_ev_chunk") if hasattr(type(handler), "_ev_chunk") else None
+        self.wants_lines = self.read is not None or self.lines is not None
+        self.wants_output = self.wants_lines or self.chunk is not None
         #: Whether there is anything to deliver besides ``ev_close``.
         self.wants_node_events = self.wants_output or any(
             hook is not None
@@ -307,6 +312,7 @@ EVENTS = (
     "ev_error",  # ClusterShell's older ones
     "ev_timeout",
     "_ev_lines",
+    "_ev_chunk",
 )
 
 

@@ -111,12 +111,6 @@ class Message:
     def __hash__(self) -> int:
         return hash(bytes(self))
 
-    def _root(self) -> _Branch:
-        branch = self._branch
-        while branch.parent is not None:
-            branch = branch.parent
-        return branch
-
     def _place(self) -> tuple[int, int]:
         """Where the message without its last newline ends: the same for equal messages."""
         end = self._end
@@ -217,9 +211,22 @@ def group(messages: Iterable[tuple[K, Message]]) -> list[tuple[Message, list[K]]
             groups[place] = (message, [key])
         else:
             entry[1].append(key)
-    if len({id(message._root()) for message, _ in groups.values()}) > 1:
+    if _trees(message for message, _ in groups.values()) > 1:
         return _merged(groups.values())
     return list(groups.values())
+
+
+def _trees(messages: Iterable[Message]) -> int:
+    """In how many trees the messages are; looks at each branch once."""
+    seen: set[int] = set()
+    found = 0
+    for message in messages:
+        branch: _Branch | None = message._branch
+        while branch is not None and id(branch) not in seen:
+            seen.add(id(branch))
+            found += branch.parent is None
+            branch = branch.parent
+    return found
 
 
 def _merged(groups: Iterable[tuple[Message, list[K]]]) -> list[tuple[Message, list[K]]]:

@@ -265,10 +265,7 @@ class Pump:
             await self._tell_progress()
             return
         stream, chunk = item
-        splitter = self._splitters.get(stream)
-        if splitter is None:
-            splitter = self._splitters[stream] = LineSplitter()
-        await self._lines(stream, splitter.feed(chunk))
+        await self._chunk(stream, chunk)
         self._pending -= len(chunk)
         if self._source_paused and self._pending <= LOW_WATER:
             self._source_paused = False
@@ -288,6 +285,17 @@ class Pump:
         if hook is not None and progress is not None:
             for node in self._nodes:
                 await self._call("ev_progress", node, hook, self._worker, node, progress)
+
+    async def _chunk(self, stream: str, chunk: bytes) -> None:
+        hooks = self.listener.hooks
+        if hooks.chunk is not None:
+            for node in self._nodes:
+                await self._call("ev_read", node, hooks.chunk, self._worker, node, stream, chunk)
+        if hooks.wants_lines:
+            splitter = self._splitters.get(stream)
+            if splitter is None:
+                splitter = self._splitters[stream] = LineSplitter()
+            await self._lines(stream, splitter.feed(chunk))
 
     async def _lines(self, stream: str, lines: list[bytes]) -> None:
         if not lines or self._mute:

@@ -189,6 +189,30 @@ async def test_lines_in_bulk_for_those_in_the_house() -> None:
     assert heard == [("stdout", [b"1", b"2"]), ("stdout", [b"3"])]
 
 
+async def test_chunks_as_they_came_for_those_in_the_house() -> None:
+    """With the ends of lines and all that is lost when lines are cut; lines come as well if they are wanted."""
+    heard: list[bytes] = []
+    lines: list[bytes] = []
+
+    class Exact:
+        def _ev_chunk(self, worker: Worker, node: str, sname: str, chunk: bytes) -> None:
+            heard.append(chunk)
+
+    class Both(Exact):
+        def ev_read(self, worker: Worker, node: str, sname: str, msg: bytes) -> None:
+            lines.append(msg)
+
+    for handler in (Exact(), Both()):
+        bench = Bench(handler)
+        bench.start()
+        bench.pump.data("stdout", b"1\r\n2\n3")
+        bench.pump.data("stdout", b"\r")
+        bench.end()
+        await bench.turn()
+    assert heard == [b"1\r\n2\n3", b"\r"] * 2
+    assert lines == [b"1", b"2", b"3\r"]
+
+
 # -- a handler that is slow -------------------------------------------------------------------------
 
 

@@ -9,6 +9,9 @@ from typing import Any, Self
 
 __all__ = ("Copying", "Request")
 
+#: What may be without bound.
+_SECONDS = {"command_timeout", "connect_timeout", "deadline"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copying:
@@ -110,7 +113,7 @@ class Request:
     @property
     def at_end(self) -> bool:
         """Whether output is kept, and shown at the end."""
-        return self.gather or self.gather_both or self.by_node or self.diff
+        return self.gather or self.gather_both or self.by_node or self.diff or self.similar
 
     def plain(self) -> dict[str, Any]:
         """What JSON can hold; without what is as it always is."""
@@ -126,9 +129,9 @@ class Request:
     def from_plain(cls, values: Mapping[str, Any]) -> Self:
         """The request that :meth:`plain` was asked of; names that are not known any more are left out."""
         known = {field.name for field in fields(cls)}
-        found = {
-            name: math.inf if value == "inf" else value for name, value in values.items() if name in known
-        }
+        found: dict[str, Any] = {name: value for name, value in values.items() if name in known}
+        for name in _SECONDS & found.keys():
+            found[name] = found[name] and float(found[name])
         found["targets"] = tuple(found["targets"])
         if "env" in found:
             found["env"] = tuple((name, value) for name, value in found["env"])
