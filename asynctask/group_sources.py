@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from asynctask.errors import GroupError, NodeSetError
 
-__all__ = ("Resolver", "explained", "prefer_the_site")
+__all__ = ("Resolver", "cannot_list", "explained", "prefer_the_site", "use_groups_file")
 
 # ClusterShell puts names of groups and nodes into a shell command as they are.
 _SHELL_SAFE = re.compile(r"(?!-)[\w.:@+-]+")
@@ -27,6 +27,34 @@ def prefer_the_site() -> None:
 
     examples = f"{sys.prefix}/etc/clustershell/groups.conf"
     DEF_GROUPS_CONFIGS[:] = [path for path in DEF_GROUPS_CONFIGS if path != examples]
+
+
+def use_groups_file(path: str) -> None:
+    """Look groups up as this file says, instead of ``groups.conf``; for the whole process, from now on.
+
+    Raises:
+        GroupError: it cannot be read, or is no such file.
+    """
+    from configparser import ConfigParser, Error
+    from pathlib import Path
+
+    from ClusterShell.NodeSet import set_std_group_resolver_config
+
+    try:
+        # ClusterShell passes over what it cannot read.
+        ConfigParser().read_string(Path(path).read_text(encoding="utf-8"), path)
+    except OSError as exc:
+        raise GroupError(f"group configuration {path}: {exc.strerror or exc}") from exc
+    except (Error, UnicodeError) as exc:
+        raise GroupError(f"group configuration {path}: {str(exc).splitlines()[0]}") from exc
+    set_std_group_resolver_config(path)
+
+
+def cannot_list(error: GroupError) -> bool:
+    """Whether it was raised because a group source has no way to list its groups."""
+    from ClusterShell.NodeUtils import GroupSourceNoUpcall
+
+    return isinstance(error.__cause__, GroupSourceNoUpcall)
 
 
 class Resolver:
@@ -67,6 +95,16 @@ class Resolver:
     def grouplist(self, namespace: str | None = None) -> list[str]:
         found: list[str] = self._resolver.grouplist(namespace or self._source)
         return found
+
+    def sources(self) -> list[str]:
+        """The names of all sources; the one for names that state none comes first."""
+        found: list[str] = self._resolver.sources()
+        if self._source is None:
+            return found
+        if self._source not in found:
+            raise GroupError(f"unknown group source {self._source!r}; {self.consulted()}")
+        found.remove(self._source)
+        return [self._source, *found]
 
     def has_node_groups(self, namespace: str | None = None) -> bool:
         return bool(self._resolver.has_node_groups(namespace or self._source))

@@ -15,6 +15,7 @@ from asynctask.port import Port
 from asynctask.scheduling import Run
 from asynctask.settings import DEFAULTS, CopySettings, Nodes, PathLike, ShellSettings, WorkerSettings
 from asynctask.states import Life
+from asynctask.targets import Pace
 from asynctask.timer import Timer
 from asynctask.workers.arguments import check_env
 from asynctask.workers.base import DEFAULT_GRACE, Worker, check_fanout, check_seconds
@@ -27,12 +28,16 @@ class Intake(ABC):
 
     Args:
         fanout: how many nodes run at once.
+        start_delay: seconds from one node's start to the next.
         env: environment variables for all commands that say no others.
         settings: defaults for the workers.
     """
 
-    def __init__(self, fanout: int, env: Mapping[str, str] | None, settings: WorkerSettings) -> None:
+    def __init__(
+        self, fanout: int, start_delay: float, env: Mapping[str, str] | None, settings: WorkerSettings
+    ) -> None:
         check_fanout(fanout)
+        check_seconds("start_delay", start_delay, bounded=True)
         unknown = settings.keys() - WorkerSettings.__annotations__.keys()
         if unknown:
             raise TypeError(f"unknown settings for a task: {', '.join(sorted(unknown))}")
@@ -43,6 +48,7 @@ class Intake(ABC):
         if check_env(env) is not None:
             self._settings["env"] = env
         self._fanout = fanout
+        self._pace = Pace(start_delay)
         self._parameters = Parameters(self._settings, lambda: self._fanout, self._set_fanout)
         self._life = Life()
         self._shown_as: object = self  # what print_debug is called with
@@ -180,6 +186,19 @@ class Intake(ABC):
         self._fanout = fanout
         if self._running is not None:
             self._running.fill()
+
+    @property
+    def start_delay(self) -> float:
+        """Seconds from one node's start to the next. A change takes effect at once, also while running."""
+        return self._pace.delay
+
+    @start_delay.setter
+    def start_delay(self, seconds: float) -> None:
+        check_seconds("start_delay", seconds, bounded=True)
+        self._check_loop()
+        self._pace.delay = seconds
+        if self._running is not None:
+            self._running.fill_anew()
 
     def default(self, key: str, def_val: Any = None) -> Any:
         """The value of one of ClusterShell's defaults: what workers are made with. See the library guide."""

@@ -34,6 +34,7 @@ __all__ = (
     "memberships",
     "parse",
     "regroup",
+    "sources",
 )
 
 # One name that means itself: no set operator, range, group or wildcard.
@@ -183,8 +184,23 @@ def _refuse_blanks(nodes: NodeSet) -> None:
 # -- groups ---------------------------------------------------------------------------------
 
 
-def groups(source: str | None = None) -> tuple[str, ...]:
+def sources(source: str | None = None) -> tuple[str, ...]:
+    """List the names of all group sources, the default one first, or ``source`` in its place.
+
+    Raises:
+        GroupError: the configuration cannot be read, or ``source`` is unknown.
+    """
+    resolver = Resolver(source)
+    with explained("the list of group sources", resolver):
+        return tuple(resolver.sources())
+
+
+def groups(source: str | None = None, *, prefix: bool = True) -> tuple[str, ...]:
     """List the names of all groups of a source, sorted: ``"@name"``, with ``source`` ``"@source:name"``.
+
+    Args:
+        source: by default the one that ``groups.conf`` makes the default.
+        prefix: whether names have their ``source`` in them.
 
     Raises:
         GroupError: the source is unknown, does not answer, or has no way to list its groups.
@@ -194,8 +210,8 @@ def groups(source: str | None = None) -> tuple[str, ...]:
     resolver = Resolver(source)
     with explained("the list of groups", resolver):
         names = grouplist(resolver=resolver)
-    prefix = f"@{source}:" if source else "@"
-    return tuple(sorted(prefix + name for name in names))
+    front = f"@{source}:" if source and prefix else "@"
+    return tuple(sorted(front + name for name in names))
 
 
 def all_nodes(source: str | None = None) -> NodeSet:
@@ -208,19 +224,25 @@ def all_nodes(source: str | None = None) -> NodeSet:
 
 
 def memberships(
-    nodes: str | NodeSet | Iterable[str], source: str | None = None
+    nodes: str | NodeSet | Iterable[str], source: str | None = None, *, prefix: bool = True
 ) -> dict[str, tuple[NodeSet, NodeSet]]:
-    """Find the groups that have any of ``nodes``: name to (all nodes of the group, those among ``nodes``)."""
+    """Find the groups that have any of ``nodes``: name to (all nodes of the group, those among ``nodes``).
+
+    Names are as :func:`groups` writes them.
+    """
     found = parse(nodes, source)
     with explained("the groups of these nodes", Resolver(source)):
-        return dict(sorted(found.groups(source).items()))
+        return dict(sorted(found.groups(source, not prefix).items()))
 
 
-def regroup(nodes: str | NodeSet | Iterable[str], source: str | None = None) -> str:
-    """Write ``nodes`` with the names of the groups that are in it as a whole, the largest first."""
+def regroup(nodes: str | NodeSet | Iterable[str], source: str | None = None, *, prefix: bool = True) -> str:
+    """Write ``nodes`` with the names of the groups that are in it as a whole, the largest first.
+
+    Names are as :func:`groups` writes them.
+    """
     found = parse(nodes, source)
     with explained("the groups of these nodes", Resolver(source)):
-        return str(found.regroup(source))
+        return str(found.regroup(source, noprefix=not prefix))
 
 
 # -- placeholders ---------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -24,23 +24,13 @@ import anyio
 
 from asynctask.attachments import Attachments
 from asynctask.calling import Caller, Gate
-from asynctask.errors import (
-    AuthenticationError,
-    ConnectionFailedError,
-    ConnectionLostError,
-    ConnectionRefusedByNodeError,
-    HostKeyError,
-    NoCapacityError,
-    NodeError,
-    SpawnError,
-)
-from asynctask.events import Hook
+from asynctask.errors import NoCapacityError, NodeError
 from asynctask.outcome import Ended, NodeResult, Outcome
 from asynctask.port import Port
 from asynctask.pump import Listener, Pump
 from asynctask.results import Result
 from asynctask.spawning import Function, Spawned
-from asynctask.targets import Job, Lane, Target
+from asynctask.targets import Job, Lane, Pace, Target, ended_by
 from asynctask.timer import Timer
 from asynctask.waiting import wait_out
 from asynctask.workers.base import Worker
@@ -57,16 +47,6 @@ _LAST_WORDS = 1.0
 _DROPS_A_TURN = 500
 #: How many handlers hear at once that their target never started.
 _TELLERS = 32
-
-_OUTCOME_OF: Sequence[tuple[type[NodeError], Outcome]] = (
-    (ConnectionRefusedByNodeError, Outcome.REFUSED),
-    (AuthenticationError, Outcome.AUTH_FAILED),
-    (HostKeyError, Outcome.HOST_KEY),
-    (ConnectionFailedError, Outcome.UNREACHABLE),
-    (ConnectionLostError, Outcome.UNREACHABLE),
-    (SpawnError, Outcome.SPAWN_FAILED),
-    (NodeError, Outcome.ABORTED),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +70,7 @@ class Run:
 
     Args:
         fanout: asked whenever a slot may be free, so a change takes effect at once.
+        pace: of the starts.
         result: where everything is recorded.
         resources: what the workers share.
         on_end: called with the results of each target that is over.
@@ -99,6 +80,7 @@ class Run:
     def __init__(
         self,
         fanout: Callable[[], int],
+        pace: Pace,
         result: Result,
         resources: Resources,
         on_end: Callable[[Sequence[NodeResult]], None],
@@ -116,6 +98,8 @@ class Run:
         """Whether workers may still be added."""
         self.stop_at_once = False
         """Whether it is aborted as soon as it begins."""
+        self._halted = False
+        self._pace = pace
         self._resources = resources
         self._on_end = on_end
         self._on_stop = on_stop
@@ -166,7 +150,7 @@ class Run:
         self._open_jobs += 1
         self._keeping += not worker.autoclose
         self._all_over.clear()
-        if self._stopped_as is None:
+        if self._stopped_as is None and not self._halted:
             self.fill()
         else:
             self._drop_pending()
@@ -229,6 +213,12 @@ class Run:
         self._drop_pending()
         self.settle()
 
+    def halt(self) -> None:
+        """Start no more targets: what waits never starts, what runs goes on."""
+        if not self._halted:
+            self._halted = True
+            self._drop_pending()
+
     def _abort(self, job: Job) -> None:
         """Stop one worker."""
         for target in [target for target in self._active if target.job is job]:
@@ -254,8 +244,15 @@ class Run:
                 if started == _STARTS_A_TURN:
                     self._refill = asyncio.get_running_loop().call_soon(self._continue_filling)
                     return
+                if self._pace.delay and self._is_early():
+                    return
                 self._begin(lane.pending.popleft())
                 started += 1
+
+    def fill_anew(self) -> None:
+        """The pace is another one."""
+        self._forget_refill()
+        self.fill()
 
     def statistics(self) -> RunStatistics:
         """Counters of this run, now."""
@@ -308,6 +305,7 @@ class Run:
             finally:
                 self.accepting = False
                 self._spawned = None
+                self._forget_refill()
         if self._fatal is not None:
             raise self._fatal
         return in_time
@@ -344,6 +342,19 @@ class Run:
     def _continue_filling(self) -> None:
         self._refill = None
         self.fill()
+
+    def _is_early(self) -> bool:
+        """Whether the next target has to wait; there is another look at it in time."""
+        loop = asyncio.get_running_loop()
+        wait = self._pace.start(loop.time())
+        if wait:
+            self._refill = loop.call_later(wait, self._continue_filling)
+        return wait > 0
+
+    def _forget_refill(self) -> None:
+        if self._refill is not None:
+            self._refill.cancel()
+            self._refill = None
 
     def _holding(self) -> int:
         return sum(lane.active for lane in self._lanes)
@@ -400,21 +411,23 @@ class Run:
         if self.gate.closed:
             target.resume_reading()  # it holds still without
         target.job.lane.pending.appendleft(target)
+        self._drop_pending()
         self._free_slot(target)
         return True
 
     def _drop_pending(self) -> None:
-        """End targets that will not begin: those of aborted workers, all if the run is stopped."""
+        """End targets that will not begin: those of aborted workers, all if the run is stopped or halted."""
         if self._spawned is None:
             return  # not before the run begins, which ends them first
-        if self._stopped_as is not None:
+        if self._halted or self._stopped_as is not None:
             for lane in self._lanes:
                 self._dropped += lane.pending
                 lane.pending.clear()
-        for _ in range(min(len(self._dropped), _DROPS_A_TURN)):
+        for _ in range(_DROPS_A_TURN):
+            if not self._dropped:
+                return
             self._drop(self._dropped.popleft())
-        if self._dropped:
-            asyncio.get_running_loop().call_soon(self._drop_pending)
+        asyncio.get_running_loop().call_soon(self._drop_pending)
 
     def _drop(self, target: Target) -> None:
         results = self._record(target, Ended(Outcome.NEVER_STARTED))
@@ -486,13 +499,15 @@ class Run:
         try:
             # Made here, for anyio makes scopes in a task alone: in a callback it may not know its loop.
             with anyio.CancelScope() as target.scope:
+                announce = None if worker.announces else self._resources.announcer(*target.nodes)
+                if announce is not None:
+                    await announce()
                 return await worker.run_target(target.nodes, target.rank, target, self._resources)
         except NoCapacityError as exc:
             return None if self._defer(target) else Ended(Outcome.SPAWN_FAILED, error=exc)
         except NodeError as exc:
             if target.stopped_as is None:
-                outcome = next(outcome for kind, outcome in _OUTCOME_OF if isinstance(exc, kind))
-                return Ended(outcome, error=exc)
+                return ended_by(exc)
         except Exception as exc:
             exc.add_note(f"raised by the worker for {target.nodes[0]}")
             self._worker_errors.append(exc)
@@ -531,15 +546,19 @@ class Run:
             target = self._untold.popleft()
             for pump in target.pumps:
                 try:
-                    await self.heard(pump.listener, pump.finish())
+                    await self.heard(pump.listener, self._tell(pump))
                 finally:
                     self._told(target)
         self._tellers -= 1
 
+    async def _tell(self, pump: Pump) -> None:
+        await self.gate.passed()
+        await pump.finish()
+
     async def _close(self, job: Job, listeners: Sequence[Listener]) -> None:
         try:
             for listener in listeners:
-                for event, hook, args in _last_events(job, listener):
+                for event, hook, args in job.last_events(listener):
                     await self.heard(listener, listener.call(event, "", hook, *args), _LAST_WORDS)
         finally:
             self._closed(job)
@@ -569,14 +588,6 @@ class Run:
             self._deliveries.add(scope)
             return scope
         return anyio.CancelScope(deadline=max(self._stop_by, asyncio.get_running_loop().time() + at_least))
-
-
-def _last_events(job: Job, listener: Listener) -> Iterator[tuple[str, Hook, tuple[object, ...]]]:
-    """What a handler hears of a worker that is over."""
-    if listener.hooks.timeout is not None and job.timed_out:
-        yield "ev_timeout", listener.hooks.timeout, (job.worker,)
-    if listener.hooks.close is not None:
-        yield "ev_close", listener.hooks.close, (job.worker, job.timed_out)
 
 
 def _nothing() -> None:

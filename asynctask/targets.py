@@ -1,22 +1,48 @@
-"""What a run keeps books on: lanes that share a fanout, jobs (a worker each), targets (a unit each)."""
+"""What a run keeps books on: lanes (a fanout each), the pace, jobs (a worker each), targets (a unit each)."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 
 import anyio
 
 from asynctask.calling import Gate
-from asynctask.events import Hooks, Progress
+from asynctask.errors import (
+    AuthenticationError,
+    ConnectionFailedError,
+    ConnectionLostError,
+    ConnectionRefusedByNodeError,
+    HostKeyError,
+    NodeError,
+    SpawnError,
+)
+from asynctask.events import Hook, Hooks, Progress
 from asynctask.outcome import Ended, NodeResult, Outcome, Times
 from asynctask.pump import Listener, Pump, Written
 from asynctask.results import Result
 from asynctask.workers.base import Source, Worker
 
-__all__ = ("Job", "Lane", "Target")
+__all__ = ("Job", "Lane", "Pace", "Target", "ended_by")
+
+_OUTCOME_OF: Sequence[tuple[type[NodeError], Outcome]] = (
+    (ConnectionRefusedByNodeError, Outcome.REFUSED),
+    (AuthenticationError, Outcome.AUTH_FAILED),
+    (HostKeyError, Outcome.HOST_KEY),
+    (ConnectionFailedError, Outcome.UNREACHABLE),
+    (ConnectionLostError, Outcome.UNREACHABLE),
+    (SpawnError, Outcome.SPAWN_FAILED),
+    (NodeError, Outcome.ABORTED),
+)
+
+
+def ended_by(error: NodeError) -> Ended:
+    """How a target ended whose worker raised."""
+    outcome = next(outcome for kind, outcome in _OUTCOME_OF if isinstance(error, kind))
+    return Ended(outcome, error=error)
 
 
 class Lane:
@@ -28,6 +54,28 @@ class Lane:
         self.limit = limit
         self.pending: deque[Target] = deque()
         self.active = 0
+
+
+class Pace:
+    """How soon a target may start after the one before it.
+
+    Args:
+        delay: seconds; 0: at once.
+    """
+
+    __slots__ = ("_last", "delay")
+
+    def __init__(self, delay: float) -> None:
+        self.delay = delay
+        self._last = -math.inf
+
+    def start(self, now: float) -> float:
+        """Start a target if it is time; else nothing starts, and this is in how many seconds to ask again."""
+        early = self._last + self.delay - now
+        if early > 0:
+            return min(early, self.delay)  # the last one may have been on another loop, with another clock
+        self._last = now
+        return 0.0
 
 
 class Job:
@@ -90,6 +138,13 @@ class Job:
             targets.append(Target(self, nodes, rank, result))
             rank += len(nodes)
         return targets
+
+    def last_events(self, listener: Listener) -> Iterator[tuple[str, Hook, tuple[object, ...]]]:
+        """What a handler hears of the worker when it is over."""
+        if listener.hooks.timeout is not None and self.timed_out:
+            yield "ev_timeout", listener.hooks.timeout, (self.worker,)
+        if listener.hooks.close is not None:
+            yield "ev_close", listener.hooks.close, (self.worker, self.timed_out)
 
 
 def _handlers(worker: Worker) -> Sequence[object]:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from asynctask.background import Background
-from asynctask.errors import HandlerErrors, TaskStateError, TaskTimeoutError
+from asynctask.errors import HandlerErrors, TaskStateError, TaskTimeoutError, UsageError
 from asynctask.intake import Intake
 from asynctask.iteration import AsCompleted, Recording, TaskEvents
 from asynctask.making import share_pool
@@ -27,7 +27,7 @@ from asynctask.settings import (
 from asynctask.states import TaskState
 from asynctask.waiting import wait_out
 from asynctask.workers.base import check_seconds
-from asynctask.workers.resources import Resources
+from asynctask.workers.resources import BeforeStart, Resources
 
 if TYPE_CHECKING:
     from asynctask.emitter import EventEmitter
@@ -50,9 +50,18 @@ class Task(Intake, Getters):
 
     Args:
         fanout: how many nodes run at once, 1 or more; may be changed while running.
+        start_delay: seconds from one node's start to the next, whichever worker's they are; 0: none.
+            It may be changed while running. Connecting comes after the start, so commands may begin closer
+            to each other than that.
         pool: whose connections to use, for several tasks that share them; the task does not close it.
             By default it has connections of its own.
         env: environment variables for all commands that say no others.
+        before_start: an async function, awaited with each node right before its command or copy begins there,
+            such as one that writes a journal: what it has not returned for has certainly not begun. Over
+            SSH that is after the login, when nothing but the request to run the command is left to be sent.
+            What it takes counts neither as connecting nor as running. If it raises, the node ends as
+            ``SPAWN_FAILED`` and the others go on. It is awaited again if that start does not come about,
+            and is tried again.
         **settings: defaults for the workers; see :class:`~asynctask.settings.WorkerSettings`.
     """
 
@@ -60,16 +69,21 @@ class Task(Intake, Getters):
         self,
         *,
         fanout: int = DEFAULT_FANOUT,
+        start_delay: float = 0.0,
         pool: ConnectionPool | None = None,
         env: Mapping[str, str] | None = None,
+        before_start: BeforeStart | None = None,
         **settings: Unpack[WorkerSettings],
     ) -> None:
-        super().__init__(fanout, env, settings)
+        super().__init__(fanout, start_delay, env, settings)
+        if before_start is not None and not callable(before_start):
+            raise UsageError(f"before_start={before_start!r}: an async function of the node is needed")
         self._entered = False
         self._once = False  # whether it runs no second time
         self._idle = asyncio.Event()
         self._idle.set()
         self._resources = Resources()
+        self._resources.before_start = before_start
         if pool is not None:
             share_pool(self._resources, pool)
         self._latest = Result()
@@ -120,7 +134,7 @@ class Task(Intake, Getters):
         return result
 
     def _new_run(self) -> Run:
-        run = Run(lambda: self._fanout, Result(), self._resources, self._on_end, self._on_stop)
+        run = Run(lambda: self._fanout, self._pace, Result(), self._resources, self._on_end, self._on_stop)
         for watcher in self._watchers:
             run.watch(watcher)
         return run
@@ -250,6 +264,22 @@ class Task(Intake, Getters):
         if kill:
             run.hurry()
         run.stop(Outcome.ABORTED)
+
+    def halt(self) -> None:
+        """Start no more nodes: what waits ends as never started, what runs goes on to its end.
+
+        Returns at once, also in a handler; doing it again changes nothing. A node whose turn has come runs,
+        also if it is still connecting. Workers that are added to the run afterwards never start, either;
+        timers and ports go on. The run may still be aborted. On a task that does not run it forgets what is
+        scheduled, as :meth:`abort` does.
+        """
+        self._check_loop()
+        if self._running is not None:
+            self._running.halt()
+        elif self._prepared is not None and self._is_about_to_run():
+            self._prepared.halt()
+        else:
+            self.abort()
 
     # -- a look at it -----------------------------------------------------------------------------
 

@@ -42,6 +42,15 @@ def pytest_sessionstart() -> None:
             importlib.import_module(name)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _home_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whoever runs the tests keeps their history, and has a configuration that changes nothing here."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+            patch.setenv(name, str(tmp_path_factory.mktemp(name)))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _children_of_the_test() -> None:
     """What tests.support.children() tells is new since here."""

@@ -190,7 +190,7 @@ async def test_lines_in_bulk_for_those_in_the_house() -> None:
 
 
 async def test_chunks_as_they_came_for_those_in_the_house() -> None:
-    """With the ends of lines and all that is lost when lines are cut; lines come as well if they are wanted."""
+    """With the ends of lines, which lines have lost; lines come as well if they are wanted."""
     heard: list[bytes] = []
     lines: list[bytes] = []
 

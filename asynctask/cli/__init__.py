@@ -17,9 +17,17 @@ __all__ = ("main",)
 EXIT_ERROR = 1
 
 _COMMANDS = {
+    "completion": "Print the completion script of a shell.",
+    "config": "Show the configuration, and where each value comes from.",
     "demo": "Try it: start a cluster in this process and run commands on it.",
+    "diff": "Compare two runs of the history.",
+    "gather": "Gather labelled output, as of pdsh, clush or run.",
+    "history": "Show earlier runs.",
     "nodes": "Fold, expand or count node sets, or list node groups.",
-    "run": "Run a command on many nodes.",
+    "replay": "Show a recorded run again.",
+    "resume": "Go on with a run that was broken off.",
+    "retry": "Run a command again where it did not go well.",
+    "run": "Run a command on many nodes, or copy files.",
     "watch": "Run a command when files or objects change.",
 }
 

@@ -2,113 +2,153 @@
 
 from __future__ import annotations
 
-import re
-from getopt import getopt
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from asynctask.nodes import all_nodes, groups, memberships, parse, regroup
+from asynctask.cli.nodesets.computing import compute, node_set, range_set
+from asynctask.cli.nodesets.shaping import (
+    Autostep,
+    along_axes,
+    formatted,
+    least_for_step,
+    parts,
+    picked,
+    sliced,
+    step,
+    unescaped,
+)
+from asynctask.cli.nodesets.words import UNION, LeftToRight, steps_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from asynctask.nodes import NodeSet
+    from asynctask.errors import GroupError
 
 __all__ = ("command",)
-
-_UNION = "sets"  # the name of the argument; the others are names of options
-_OPERATIONS = {
-    _UNION: "update",
-    "exclude": "difference_update",
-    "intersection": "intersection_update",
-    "xor": "symmetric_difference_update",
-}
-_STEPS = "asynctask.nodes.steps"
-_ESCAPES = {"n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
-_STDIN = "-"
 
 _EXAMPLES = """\b
 Examples:
   asynctask nodes -f web1 web2 web4          web[1-2,4]
   asynctask nodes -e web[1-4] -x web2        web1 web3 web4
   asynctask nodes -c @compute                128
+  asynctask nodes -f --split 2 web[1-4]      web[1-2] and web[3-4], a line each
   asynctask nodes -ll                        the groups with their nodes
 """
+_ONE_COMMAND = "give exactly one of -f, -e, -c, -r, -l, -L, --index and --list-sources"
 
-Steps = list[tuple[str, str]]
+
+def _step(ctx: click.Context, param: click.Parameter, text: str | None) -> Autostep | None:
+    try:
+        return None if text is None else step(text)
+    except ValueError as exc:
+        raise click.BadParameter(
+            f"{text!r} is no number of nodes (4), no share of them (50%) and not auto", ctx, param
+        ) from exc
 
 
-class _LeftToRight(click.Command):
-    """A command that keeps the order in which node sets and set operations were written.
+class _Wanted(NamedTuple):
+    """What is to be written, and how."""
 
-    click collects the values of each option, and the arguments, in one list each. What becomes
-    of a set depends on the order of all, so the words are read once more, one set at a time.
-    """
+    fold: bool
+    expand: bool
+    counted: bool
+    by_group: bool
+    node: str | None
+    listed: int
+    listed_all: int
+    list_sources: bool
+    completion: bool
+    everything: bool
+    groupsource: str | None
+    groupbase: bool
+    rangeset: bool
+    quiet: bool
+    separator: str
+    output_format: str
+    autostep: Autostep | None
+    places: str | None
+    split: int | None
+    contiguous: bool
+    axis: str | None
+    pick: int | None
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        words = list(args)
-        rest = super().parse_args(ctx, args)  # from here on the words are known to be right
-        spelled = {
-            spelling: (param.name or "", ":" if not (param.is_flag or param.count) else "")
-            for param in self.get_params(ctx)
-            if isinstance(param, click.Option)
-            for spelling in param.opts
-        }
-        short = "".join(word[1:] + value for word, (_, value) in spelled.items() if word[1] != "-")
-        long = [word[2:] + ("=" if value else "") for word, (_, value) in spelled.items() if word[1] == "-"]
-        steps: Steps = []
-        while words:
-            options, words = getopt(words, short, long)
-            steps += [(name, value) for word, value in options if (name := spelled[word][0]) in _OPERATIONS]
-            if words:
-                steps.append((_UNION, words.pop(0)))
-        ctx.meta[_STEPS] = steps
-        return rest
+    @property
+    def lists(self) -> bool:
+        """Whether groups are listed, for which no node need be named."""
+        return self.listed > 0 or self.listed_all > 0 or self.completion
+
+    def refuse_what_does_not_fit(self, ctx: click.Context) -> None:
+        commands = [self.fold, self.expand, self.counted, self.by_group, self.listed > 0, self.listed_all > 0]
+        commands += [self.node is not None, self.list_sources, self.completion]
+        if commands.count(True) != 1:
+            raise click.UsageError(_ONE_COMMAND, ctx)
+        if self.rangeset and (self.everything or self.by_group or self.lists):
+            raise click.UsageError("-R is for numbers: leave out -a, -r, -l and -L", ctx)
+        if self.split is not None and self.contiguous:
+            raise click.UsageError("--split and --contiguous exclude each other", ctx)
+        if self.axis is not None and (not self.fold or self.rangeset):
+            raise click.UsageError("--axis goes with -f, and not with -R", ctx)
+        if self.node is not None and self.pick is not None:
+            raise click.UsageError("--index and --pick exclude each other", ctx)
 
 
 @click.command(
-    cls=_LeftToRight,
+    cls=LeftToRight,
     name="nodes",
     context_settings={"help_option_names": ["--help", "-h"]},
     epilog=_EXAMPLES,
 )
 @click.option("-f", "--fold", is_flag=True, help="Write the nodes as one node set.")
 @click.option("-e", "--expand", is_flag=True, help="Write each node.")
-@click.option("-c", "--count", is_flag=True, help="Write how many nodes there are.")
+@click.option("-c", "--count", "counted", is_flag=True, help="Write how many nodes there are.")
 @click.option(
     "-r", "--regroup", "by_group", is_flag=True, help="Write the nodes as groups where they fill one."
 )
+@click.option("--index", "node", metavar="NODE", help="Write the place of a node, from 0.")
 @click.option(
     "-l",
+    "--list",
     "--groups",
-    "level",
+    "listed",
     count=True,
     help="List the groups, or those of the nodes given; -ll with their nodes, -lll with the number too.",
 )
-@click.option("-a", "--all", "everything", is_flag=True, help="Begin with all nodes of the group source.")
-@click.option("-s", "--groupsource", metavar="SOURCE", help="Where @group is looked up.")
+@click.option("-L", "--list-all", "listed_all", count=True, help="The same of all group sources.")
+@click.option(
+    "--list-sources", "--groupsources", "list_sources", is_flag=True, help="List the group sources."
+)
+@click.option("--completion", is_flag=True, hidden=True)
 @click.option("-x", "--exclude", multiple=True, metavar="NODES", help="Take these nodes out.")
 @click.option("-i", "--intersection", multiple=True, metavar="NODES", help="Keep only these nodes.")
 @click.option("-X", "--xor", multiple=True, metavar="NODES", help="Keep what is in one of both sets only.")
+@click.option("-a", "--all", "everything", is_flag=True, help="Begin with all nodes of the group source.")
+@click.option("-s", "--groupsource", metavar="SOURCE", help="Where @group is looked up.")
+@click.option("--groupsconf", metavar="FILE", help="Instead of groups.conf.")
+@click.option("-G", "--groupbase", is_flag=True, help="Group names without their source.")
+@click.option("-R", "--rangeset", is_flag=True, help="Sets of numbers in place of nodes: 1-10,15.")
+@click.option("-I", "--slice", "places", metavar="PLACES", help="Only the nodes at these places: 0-9,15.")
+@click.option("--pick", type=click.IntRange(min=1), metavar="N", help="Only N of them, at random.")
+@click.option("--split", type=click.IntRange(min=1), metavar="N", help="Write N parts, a line each.")
+@click.option("--contiguous", is_flag=True, help="Write the parts between gaps, a line each.")
 @click.option(
-    "-S", "--separator", default=" ", metavar="TEXT", help=r"Between nodes with -e; knows \n \t \0."
+    "--autostep",
+    callback=_step,
+    metavar="N|P%|auto",
+    help="Fold N nodes or more at equal distances, or P% of all, or all: web[0-8/2].",
 )
-@click.argument(_UNION, nargs=-1, metavar="[NODES]...")
+@click.option("--axis", metavar="AXES", help="With names such as r1n2, fold only these: 1,2; -1: the last.")
+@click.option(
+    "-S", "--separator", default=" ", metavar="TEXT", help=r"Between nodes with -e; knows \n \t \r \0 \x2c."
+)
+@click.option(
+    "-O", "--output-format", default="%s", metavar="FORMAT", help="How each is written: %s-ib stands for it."
+)
+@click.option("-q", "--quiet", is_flag=True, help="No warnings, and no mark at the default source.")
+@click.option("-d", "--debug", is_flag=True, help="Say how groups are looked up.")
+@click.argument(UNION, nargs=-1, metavar="[NODES]...")
 @click.pass_context
 def command(
-    ctx: click.Context,
-    /,
-    *,
-    fold: bool,
-    expand: bool,
-    count: bool,
-    by_group: bool,
-    level: int,
-    everything: bool,
-    groupsource: str | None,
-    separator: str,
-    **_operands: tuple[str, ...],
+    ctx: click.Context, /, *, groupsconf: str | None, debug: bool, separator: str, **options: Any
 ) -> None:
     """Fold, expand or count node sets, or list node groups.
 
@@ -116,63 +156,104 @@ def command(
     -X are applied from left to right; an operation in front of the first set is meant for it.
     Without NODES, or for "-", they are read from standard input, where # begins a comment.
     """
-    if [fold, expand, count, by_group, level > 0].count(True) != 1:
-        raise click.UsageError("give exactly one of -f, -e, -c, -r and -l", ctx)
-    steps: Steps = ctx.meta[_STEPS]
-    if level and not steps and not everything:
-        _echo_groups(level, groupsource)
+    for name in ("sets", "exclude", "intersection", "xor"):  # they are in the steps
+        del options[name]
+    wanted = _Wanted(separator=unescaped(separator), **options)
+    wanted.refuse_what_does_not_fit(ctx)
+    if debug:
+        import logging
+
+        logging.basicConfig(level=logging.DEBUG)
+    if groupsconf is not None:
+        from asynctask.group_sources import use_groups_file
+
+        use_groups_file(groupsconf)
+    if wanted.list_sources:
+        from asynctask.cli.nodesets.listing import source_lines
+
+        _write(source_lines(wanted.groupsource, quiet=wanted.quiet))
         return
-    found = _compute(steps, everything, groupsource)
-    if level:
-        _echo_memberships(level, found, groupsource)
-    elif fold:
-        click.echo(str(found))
-    elif expand:
-        click.echo(_unescape(separator).join(found))
-    elif count:
-        click.echo(len(found))
+    if wanted.rangeset and wanted.groupsource:
+        _warn(wanted, "-s has no meaning with -R")
+    found = None
+    steps = steps_of(ctx)
+    if steps or wanted.everything or not wanted.lists:
+        make = range_set if wanted.rangeset else node_set(wanted.groupsource)
+        found, in_vain = compute(steps, make, everything=wanted.everything, source=wanted.groupsource)
+        if in_vain:
+            _warn(wanted, "the set that -x, -i and -X work on is empty")
+    if wanted.lists:
+        _write_groups(wanted, found)
     else:
-        click.echo(regroup(found, groupsource))
+        _write_set(wanted, found)
 
 
-def _compute(steps: Steps, everything: bool, source: str | None) -> NodeSet:
-    """Apply the steps in order to all nodes, else to the first set written, else to standard input."""
-    if everything:
-        found = all_nodes(source)
+def _write_groups(wanted: _Wanted, nodes: Any) -> None:
+    from asynctask.cli.nodesets import listing
+    from asynctask.group_sources import cannot_list
+
+    prefix = not wanted.groupbase
+    if wanted.completion:
+        _write(listing.completions(wanted.groupsource, nodes))
+    elif wanted.listed:
+        _write(listing.group_lines(wanted.listed, wanted.groupsource, nodes, prefix=prefix))
     else:
-        first = next((place for place, (name, _) in enumerate(steps) if name == _UNION), None)
-        operand = _STDIN if first is None else steps[first][1]
-        steps = [step for place, step in enumerate(steps) if place != first]
-        found = parse(_read(operand), source)
-    for name, operand in steps:
-        getattr(found, _OPERATIONS[name])(parse(_read(operand), source))
-    return found
+        problems: list[GroupError] = []
+        _write(listing.every_source(wanted.listed_all, wanted.groupsource, nodes, problems, prefix=prefix))
+        for problem in problems:
+            _warn(wanted, str(problem).partition(";")[0])
+        if not all(map(cannot_list, problems)):
+            raise click.exceptions.Exit(1)
 
 
-def _read(operand: str) -> Iterator[str]:
-    """The node sets in an argument, which may have several lines, or on standard input."""
-    if operand != _STDIN:
-        yield from operand.splitlines()
+def _write_set(wanted: _Wanted, found: Any) -> None:
+    if wanted.places is not None:
+        found = sliced(found, wanted.places)
+    if wanted.autostep is not None:
+        found.autostep = least_for_step(wanted.autostep, len(found))
+    if wanted.axis is not None:
+        found.fold_axis = along_axes(wanted.axis)
+    if wanted.pick is not None:
+        found = picked(found, wanted.pick)
+    if wanted.node is not None:
+        _write([formatted(wanted.output_format, _index(found, wanted.node))])
         return
-    with click.open_file(_STDIN, errors="replace") as lines:
-        for line in lines:
-            yield from line.partition("#")[0].split()
+    _write(_text(wanted, part) for part in parts(found, wanted.split, wanted.contiguous))
 
 
-def _unescape(text: str) -> str:
-    return re.sub(r"\\([nt0\\])", lambda match: _ESCAPES[match[1]], text)
+def _text(wanted: _Wanted, found: Any) -> str:
+    template = wanted.output_format
+    if wanted.expand:
+        return wanted.separator.join(formatted(template, node) for node in found.striter())
+    if wanted.counted:
+        return formatted(template, len(found))
+    if wanted.by_group:
+        from asynctask.nodes import regroup
+
+        return formatted(template, regroup(found, wanted.groupsource, prefix=not wanted.groupbase))
+    if template == "%s" or wanted.rangeset:
+        return formatted(template, found)
+    from asynctask.nodes import parse
+
+    renamed = parse([formatted(template, node) for node in found])
+    renamed.autostep = found.autostep
+    return str(renamed)
 
 
-def _echo_groups(level: int, source: str | None) -> None:
-    for name in groups(source):
-        if level == 1:
-            click.echo(name)
-            continue
-        nodes = parse(name, source)
-        click.echo(f"{name} {nodes}" if level == 2 else f"{name} {nodes} {len(nodes)}")
+def _index(found: Any, node: str) -> int:
+    from asynctask.errors import NodeSetError
+
+    try:
+        return int(found.index(node))
+    except (ValueError, IndexError) as exc:
+        raise NodeSetError(f"--index {node}: it is not in the set") from exc
 
 
-def _echo_memberships(level: int, nodes: NodeSet, source: str | None) -> None:
-    for name, (whole, part) in memberships(nodes, source).items():
-        text = name if level == 1 else f"{name} {part}"
-        click.echo(text if level < 3 else f"{text} {len(part)}/{len(whole)}")
+def _warn(wanted: _Wanted, text: str) -> None:
+    if not wanted.quiet:
+        click.echo(f"asynctask: nodes: {text}", err=True)
+
+
+def _write(lines: Iterable[str]) -> None:
+    """Names that came as other bytes than UTF-8 are written as they came."""
+    click.echo("".join(f"{line}\n" for line in lines).encode(errors="surrogateescape"), nl=False)

@@ -50,8 +50,12 @@ class Request:
     ssh_config: str | None = None
     ssh_options: str = ""
     """Options of the program ``ssh``, as clush's ``-o`` has them."""
+    ssh_path: str = ""
+    """The program for the worker ``openssh``; empty: ``ssh``."""
     host_keys: str | None = None
     jump: str | None = None
+    sudo: str | None = None
+    """Run the command as this user, by sudo, whose password is asked for when it is needed."""
     prefix: str = ""
     """Words that a mode puts in front of the command."""
     password_prompt: bool = False
@@ -101,6 +105,10 @@ class Request:
     delay: float = 0.0
     """From one node's start to the next."""
     history: bool = True
+    history_limit: int = 1 << 16
+    """Bytes that the history keeps of each stream of a node."""
+    history_keep: int = 1000
+    """How many runs it keeps."""
 
     @property
     def quiet(self) -> bool:

@@ -1,4 +1,4 @@
-"""Carries out ``asynctask run``: the task, what is shown of it, signals, the exit status."""
+"""Carries out a request: the task, what is shown and kept of it, signals, the exit status."""
 
 from __future__ import annotations
 
@@ -6,161 +6,310 @@ import asyncio
 import logging
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from asynctask.cli.display import LiveDisplay, fold, show_by_node, show_gathered, title
+from asynctask.cli.asking import questions_heard
+from asynctask.cli.control.gates import Check, Finished, pass_gate
+from asynctask.cli.login import login_settings
 from asynctask.cli.loop import run_loop
+from asynctask.cli.output.choosing import displays
+from asynctask.cli.output.directories import DirectoriesView, make_directories
+from asynctask.cli.output.labels import Titles
+from asynctask.cli.output.status import Status
+from asynctask.cli.output.style import Style
+from asynctask.cli.output.summary import exit_status, failure_lines, summary_line
+from asynctask.cli.prompting import Asker
+from asynctask.cli.request import Request
+from asynctask.cli.rolling import Batch, Rolling
 from asynctask.cli.screen import Screen
 from asynctask.cli.signals import EXIT_SIGNAL, signals_handled
-from asynctask.cli.stdin import SharedInput, piped
-from asynctask.cli.summary import exit_status, failure_lines
-from asynctask.errors import HandlerErrors
-from asynctask.ssh.options import SSHOptions
+from asynctask.cli.stdin import PasswordFirst, SharedInput, piped
+from asynctask.cli.view import View
+from asynctask.cli.writer import STDERR
+from asynctask.errors import UsageError
+from asynctask.outcome import NodeResult, Outcome
 from asynctask.task import Task
 from asynctask.workers.registry import worker_class
 
-__all__ = ("Request", "execute")
+if TYPE_CHECKING:
+    from asynctask.cli.output.records import RecordView
+    from asynctask.cli.past.recorder import Recorder
+    from asynctask.ssh.pool import ConnectionPool
+
+__all__ = ("Execution", "execute")
 
 EXIT_ERROR = 1
+#: The run ended early by ``--halt``, ``--check``, ``--deadline`` or ``--quorum``.
+EXIT_CUT_SHORT = 3
+_STOPPED_BY_US = {Outcome.ABORTED, Outcome.NEVER_STARTED}
 #: How long output may take to be read after a signal that is sent only once, in seconds.
 _PATIENCE = 8.0
 #: How long a reader of the output may read nothing before it is given up, in seconds, when asked to.
 _STUCK = 0.5
-#: How many nodes that still run are always named in the progress line.
-_FEW = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What the user wants, after the options were read."""
-
-    command: str
-    targets: tuple[str, ...]
-    fanout: int = 64
-    connect_timeout: float | None = None
-    command_timeout: float = float("inf")
-    user: str | None = None
-    worker: str = "ssh"
-    nostdin: bool = False
-    ssh_config: str | None = None
-    host_keys: Any = None
-    gather: bool = False
-    gather_both: bool = False
-    by_node: bool = False
-    no_label: bool = False
-    maxrc: bool = False
-    quiet: bool = False
-    verbose: bool = False
-
-    @property
-    def at_end(self) -> bool:
-        """Whether output is shown at the end."""
-        return self.gather or self.gather_both or self.by_node
-
-
-def execute(request: Request) -> int:
+def execute(request: Request, *, resuming: int | None = None, retry_of: int | None = None) -> int:
     """Run it; the exit status.
+
+    Args:
+        request: what the user wants.
+        resuming: the number of the run in the history that is gone on with.
+        retry_of: the number of the run of which it repeats some nodes.
 
     Raises:
         AsyncTaskError: nothing was run.
         OSError: standard output cannot be written.
     """
-    logging.basicConfig(format="asynctask: %(message)s", level=logging.WARNING)
-    return run_loop(_Execution(request).run())
+    level = logging.DEBUG if request.verbosity > 2 else logging.WARNING
+    logging.basicConfig(format="asynctask: %(message)s", level=level)
+    return run_loop(Execution(request, resuming=resuming, retry_of=retry_of).run())
 
 
-class _Execution:
-    """One command line's run."""
+class Execution:
+    """One run of a request.
 
-    def __init__(self, request: Request) -> None:
+    Args:
+        request: what the user wants.
+        pool: whose connections to use; by default it has its own.
+        asker: asks the user; by default it has its own.
+        resuming: see :func:`execute`.
+        retry_of: likewise.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        *,
+        pool: ConnectionPool | None = None,
+        asker: Asker | None = None,
+        resuming: int | None = None,
+        retry_of: int | None = None,
+    ) -> None:
         self._request = request
-        self._task = Task(fanout=request.fanout)
+        self._pool = pool
+        self._origin = {"resuming": resuming, "retry_of": retry_of}
         self._caught: list[signal.Signals] = []
-        self._total = 0
-        self._faults: Sequence[Exception] = ()
+        self._rolling: Rolling | None = None
+        self._gate: asyncio.Task[str | None] | None = None
+        self._check: Check | None = None
+        self._results: Sequence[NodeResult] = ()
+        self._attempts = _Attempts()
+        self._asker = asker or Asker(logins=True)
 
     async def run(self) -> int:
-        request, task = self._request, self._task
-        self._screen = Screen(None if request.quiet else self._status, task.abort)
-        stdin = None if request.nostdin or not piped() else SharedInput()
-        with signals_handled(self._interrupted):
-            try:
-                async with task:
-                    self._schedule(stdin)
-                    try:
-                        await task.run()
-                    except HandlerErrors as exc:
-                        self._faults = exc.exceptions
-                    await self._report()
-            finally:
-                await self._screen.close()
-                if stdin is not None:
-                    stdin.close()
-        return self._exit_status()
+        """Run it; the exit status.
 
-    def _schedule(self, stdin: SharedInput | None) -> None:
+        Raises:
+            AsyncTaskError: nothing was run.
+            OSError: standard output cannot be written.
+        """
         request = self._request
-        live = None
-        if not request.at_end or request.verbose:
-            live = LiveDisplay(self._screen, label=not request.no_label)
-        settings: dict[str, Any] = {}
+        if request.outdir is not None or request.errdir is not None:
+            await asyncio.to_thread(make_directories, request.outdir, request.errdir)
+        self._task = Task(
+            fanout=request.fanout,
+            start_delay=request.delay,
+            pool=self._pool,
+            before_start=self._before_start if request.history else None,
+        )
+        self._status = Status(len(request.targets), self._task.active_nodes)
+        shows_status = request.progress or not request.quiet
+        self._screen = Screen(self._status.line if shows_status else None, self._stop)
+        self._asker.screen = self._screen
+        self._recorder = _recorder(request, self._screen, **self._origin) if request.history else None
+        self._records = _records(request, self._screen)
+        self._files = _files(request, self._screen)
+        self._style = Style.of(request, self._screen)
+        self._titles = Titles(
+            regroup=request.regroup, source=request.groupsource, groupbase=request.groupbase
+        )
+        status = EXIT_ERROR
+        try:
+            with signals_handled(self._interrupted):
+                try:
+                    await self._work()
+                    status = self._exit_status()
+                finally:
+                    await self._end_records(status)
+        finally:
+            await self._screen.close()
+        if self._screen.error is not None and not self._caught:
+            raise self._screen.error
+        return status
+
+    # -- the run ----------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        request = self._request
+        stdin = None if request.nostdin or request.copying or not piped() else SharedInput()
+        password = await self._password("--ask-login", "Login password: ") if request.ask_login else None
+        typed = await self._password("password_prompt", "Password: ") if request.password_prompt else None
+        views = [view for view in (*self._views(), self._recorder) if view is not None]
+        try:
+            async with self._task as task:
+                rolling = Rolling(
+                    request,
+                    task,
+                    views,
+                    self._worker_settings(stdin if typed is None else PasswordFirst(typed, stdin), password),
+                    self._pass_gate,
+                    self._begin_batch,
+                )
+                await self._begin_records()
+                await self._titles.ready(request.targets)
+                self._rolling = rolling
+                if self._caught:
+                    rolling.stop()
+                with questions_heard(self._tell_who_runs, lambda: self._asker.asking):
+                    self._results = await rolling.run()
+                self._screen.end_status()
+                for view in views:
+                    await view.over(self._results)
+            self._report(rolling)
+        finally:
+            if stdin is not None:
+                stdin.close()
+
+    def _views(self) -> list[View | None]:
+        """Who hears the run; the history comes last, for it is in nobody's way."""
+        request = self._request
+        shown = (
+            [] if self._records is not None else displays(request, self._screen, request.targets, self._style)
+        )
+        return [self._status, self._attempts, *shown, self._records, self._files]
+
+    def _worker_settings(
+        self, stdin: SharedInput | PasswordFirst | None, password: str | None
+    ) -> dict[str, Any]:
+        request = self._request
+        settings: dict[str, Any] = {
+            "worker": request.worker,
+            "timeout": request.command_timeout,
+            "stderr": not request.gather_both,
+            "gather": _gathers(request),
+        }
+        if request.copying is None:
+            settings["stdin"] = stdin
+        if request.env:
+            settings["env"] = dict(request.env)
         if request.connect_timeout is not None:
             settings["connect_timeout"] = request.connect_timeout
         if worker_class(request.worker).remote:
-            settings["ssh"] = SSHOptions(
-                config=request.ssh_config, user=request.user, host_keys=request.host_keys
-            )
-        worker = self._task.shell(
-            request.command,
-            nodes=request.targets,
-            worker=request.worker,
-            handler=live,
-            timeout=request.command_timeout,
-            stderr=not request.gather_both,
-            stdin=stdin,
-            gather=request.at_end,
-            **settings,
+            settings.update(login_settings(request, self._asker, password))
+        return settings
+
+    async def _password(self, option: str, text: str) -> str:
+        password = await self._asker.password(option, text)
+        if password is None:
+            raise UsageError(f"{option}: no password was given: nothing was run")
+        return password
+
+    async def _before_start(self, node: str) -> None:
+        if self._recorder is not None:
+            await self._recorder.before_start(node)
+
+    # -- between batches --------------------------------------------------------------------------
+
+    def _begin_batch(self, number: int, count: int) -> None:
+        self._status.batch = (number, count)
+
+    async def _pass_gate(self, batch: Batch) -> str | None:
+        """Whether the next batch begins: nobody failed, or ``--halt`` says how many may; and the check."""
+        if self._caught:
+            return "stopped"
+        self._gate = asyncio.ensure_future(self._decide(batch))
+        try:
+            return await self._gate
+        except asyncio.CancelledError:
+            if self._caught:
+                return "stopped"
+            raise
+        finally:
+            self._gate = None
+
+    async def _decide(self, batch: Batch) -> str | None:
+        request = self._request
+        failed = [result.node for result in batch.results if not result.ok]
+
+        async def verdict() -> str | None:
+            if failed and request.halt is None:
+                return (
+                    f"batch {batch.number} of {batch.count}: {self._titles.of(failed)} did not end well"
+                )
+            return None
+
+        return await pass_gate(verdict, self._ask) or (
+            await self._run_check(batch) if request.check is not None else None
         )
-        self._total = len(worker.units)
+
+    async def _run_check(self, batch: Batch) -> str | None:
+        assert self._request.check is not None
+        nodes = [result.node for result in batch.results]
+        finished = Finished(batch.number, nodes, batch.done, batch.failed)
+        self._check = Check(self._request.check, self._show_check)
+        self._status.doing = "checking"
+        try:
+            check = self._check
+            return await pass_gate(lambda: check.run(finished), self._ask)
+        finally:
+            self._status.doing = ""
+            self._check = None
+
+    async def _show_check(self, text: bytes) -> None:
+        await self._screen.write(STDERR, text)
+
+    async def _ask(self, question: str) -> str | None:
+        return await self._asker.ask(question, echo=True)
+
+    # -- what is kept of it -----------------------------------------------------------------------
+
+    async def _begin_records(self) -> None:
+        if self._recorder is not None:
+            await self._recorder.begin()
+        if self._records is not None:
+            from asynctask.cli.output.schema import RunStart
+
+            await self._records.run_began(RunStart.of(self._request))
+
+    async def _end_records(self, status: int) -> None:
+        if self._records is not None:
+            await self._records.run_ended(status)
+        if self._recorder is not None:
+            await self._recorder.finish(status)
 
     # -- what is shown ----------------------------------------------------------------------------
 
-    def _status(self) -> str:
-        counts = self._task.statistics()
-        if counts is None:
-            return ""
-        failed = sum(1 for result in self._task.result.all() if not result.ok)
-        running = self._total - counts.done - counts.pending
-        text = f"asynctask: {counts.done}/{self._total} done, {running} running"
-        if failed:
-            text += f", {failed} failed"
-        names = fold(self._task.active_nodes())
-        few = running <= _FEW or counts.done * 10 >= self._total * 9  # the last ones: say who
-        if names and running and few:
-            text += f": {names}"
-        return text
-
-    async def _report(self) -> None:
-        request, screen = self._request, self._screen
-        screen.end_status()
-        results = self._task.result.all()
-        label = not request.no_label
-        if request.by_node:
-            await show_by_node(screen, results, label=label)
-        elif request.at_end:
-            await show_gathered(screen, results, label=label, count=not request.quiet)
-        if screen.error is not None or (request.quiet and request.maxrc):
+    def _report(self, rolling: Rolling) -> None:
+        request, say = self._request, self._screen.say
+        if self._screen.error is not None:
             return
-        for line in failure_lines(results, every=request.verbose):
-            screen.say(f"asynctask: {line}")
+        if not (request.quiet and request.maxrc):
+            for line in failure_lines(self._results, self._titles, every=request.verbose):
+                say(f"asynctask: {line}")
+        if rolling.cut_short is not None and not self._caught:
+            say(f"asynctask: {rolling.cut_short}")
+        if rolling.enough is not None and not request.quiet:
+            say(f"asynctask: {rolling.enough}")
         if request.verbose and not self._caught:
-            screen.say(f"asynctask: {self._task.result.summary()}")
-        for fault in self._faults:
+            say(f"asynctask: {summary_line(self._results, self._titles, self._attempts.counts)}")
+        for fault in rolling.faults:
             where = "; ".join(getattr(fault, "__notes__", ()))
-            screen.say(f"asynctask: a fault of this program, please report it: {fault!r}; {where}")
+            say(f"asynctask: a fault of this program, please report it: {fault!r}; {where}")
+
+    def _tell_who_runs(self) -> None:
+        for line in self._status.who_runs():
+            self._screen.say(f"asynctask: {line}")
 
     # -- how it ends ------------------------------------------------------------------------------
+
+    def _stop(self, *, kill: bool = False) -> None:
+        self._asker.stop()
+        if self._gate is not None:
+            self._gate.cancel()
+        if self._check is not None:
+            self._check.abort(kill=kill)
+        if self._rolling is not None:
+            self._rolling.stop(kill=kill)
 
     def _interrupted(self, number: signal.Signals) -> None:
         """The first signal stops the run in order, the next gives it no more time.
@@ -170,14 +319,14 @@ class _Execution:
         self._caught.append(number)
         if len(self._caught) == 1:
             nodes = self._task.active_nodes()
-            what = f"stopping what still runs: {title(nodes)}" if nodes else "stopping"
+            what = f"stopping what still runs: {self._titles.of(nodes)}" if nodes else "stopping"
             self._screen.say(f"asynctask: {signal.Signals(number).name}: {what}")
-            self._task.abort()
+            self._stop()
             if number != signal.SIGINT:  # nobody may be there to send another one
                 asyncio.get_running_loop().call_later(_PATIENCE, self._screen.give_up)
         elif len(self._caught) == 2:
             self._screen.say("asynctask: killing what is left")
-            self._task.abort(kill=True)
+            self._stop(kill=True)
         else:
             self._give_up_when_stuck()
 
@@ -190,10 +339,59 @@ class _Execution:
             asyncio.get_running_loop().call_later(_STUCK, self._give_up_when_stuck, progress)
 
     def _exit_status(self) -> int:
+        rolling = self._rolling
+        assert rolling is not None
         if self._caught:
             return EXIT_SIGNAL + self._caught[0]
-        if self._screen.error is not None:
-            raise self._screen.error
-        if self._faults:
+        if self._screen.error is not None or rolling.faults:
             return EXIT_ERROR
-        return exit_status(self._task.result.all()) if self._request.maxrc else 0
+        results = [r for r in self._results if not (rolling.enough and r.outcome in _STOPPED_BY_US)]
+        status = exit_status(results) if self._request.maxrc else 0
+        if rolling.cut_short is not None:
+            status = max(status, EXIT_CUT_SHORT)
+        if status == 0 and self._files is not None and self._files.error is not None:
+            return EXIT_ERROR
+        return status
+
+
+class _Attempts(View):
+    """Counts at which nodes there were several attempts."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+
+    async def node_over(self, result: NodeResult, attempt: int) -> None:
+        if attempt > 1:
+            self.counts[result.node] = attempt
+
+
+def _recorder(request: Request, screen: Screen, **origin: int | None) -> Recorder:
+    from asynctask.cli.past.recorder import Recorder
+
+    return Recorder.open(
+        request,
+        screen.say,
+        gathered=_gathers(request),
+        limit=request.history_limit,
+        given_input=not request.nostdin and request.copying is None and piped(),
+        **origin,
+    )
+
+
+def _gathers(request: Request) -> bool:
+    """Whether output is kept until the end."""
+    return request.at_end or request.json
+
+
+def _records(request: Request, screen: Screen) -> RecordView | None:
+    if not (request.json or request.events):
+        return None
+    from asynctask.cli.output.records import EventsView, JsonView
+
+    return EventsView(screen) if request.events else JsonView(screen)
+
+
+def _files(request: Request, screen: Screen) -> DirectoriesView | None:
+    if request.outdir is None and request.errdir is None:
+        return None
+    return DirectoriesView(screen, request.outdir, request.errdir)

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
+import unicodedata
 from collections.abc import Callable
 
 from asynctask.cli.terminal import encoded, is_terminal, visible
 from asynctask.cli.writer import STDERR, STDOUT, Writer
 
-__all__ = ("Screen",)
+__all__ = ("Screen", "columns", "fitting")
 
 _ERASE = b"\r\x1b[K"
 #: Seconds before the status line appears, and between two of its states.
 _FIRST, _EVERY = 1.0, 0.25
+#: Who was not refreshed for so many seconds was stopped, and somebody else has written since.
+_STOPPED = 2 * _EVERY
 #: The width of a terminal that does not tell.
 _COLUMNS = 80
+#: How long a prompt waits for what was said before it, in seconds.
+_PAUSING = 1.0
 
 
 class Screen:
     """Writes output; keeps the status line, if there is one, out of its way.
 
+    Only a terminal ever has a status line, and only while the program is in its foreground.
+
     Args:
-        status: says what the line shows; ``None`` for no line.
+        status: says what the line shows; ``None`` for no line. It is cut where the terminal ends.
         on_broken: called when nothing can be written to standard output any more.
     """
 
@@ -32,7 +40,10 @@ class Screen:
         can_erase = self._terminals[STDERR] and os.environ.get("TERM") != "dumb"
         self._status = status if can_erase else None
         self._shown = ""
+        self._refreshed = time.monotonic()
         self._timer: asyncio.TimerHandle | None = None
+        self.paused = False
+        """Whether somebody else has the terminal."""
         if self._status is not None:
             self._timer = asyncio.get_running_loop().call_later(_FIRST, self._refresh)
 
@@ -55,6 +66,18 @@ class Screen:
         """A line for the user, on standard error. Never waits."""
         self._erase()
         self._writer.put(STDERR, visible(encoded(text)) + b"\n")
+
+    async def pause(self) -> None:
+        """Leave the terminal to a prompt: no status line, and what was said so far is shown."""
+        self.paused = True
+        self._erase()
+        give_up = time.monotonic() + _PAUSING
+        while self._writer.behind and time.monotonic() < give_up:  # noqa: ASYNC110 (it has no such event)
+            await asyncio.sleep(0.005)
+
+    def resume(self) -> None:
+        """The prompt is answered."""
+        self.paused = False
 
     def end_status(self) -> None:
         """No status line any more."""
@@ -86,12 +109,14 @@ class Screen:
     def _refresh(self) -> None:
         assert self._status is not None
         self._timer = asyncio.get_running_loop().call_later(_EVERY, self._refresh)
-        if self._writer.behind:
+        if self._writer.behind or self.paused or not _in_foreground():
             return
-        text = self._status()
-        if text != self._shown:
+        now = time.monotonic()
+        was_stopped, self._refreshed = now - self._refreshed > _STOPPED, now
+        text = fitting(visible(encoded(self._status())).decode(), columns() - 1)
+        if text != self._shown or was_stopped:
             self._shown = text
-            self._writer.put(STDERR, _ERASE + visible(encoded(text[: _columns() - 1])))
+            self._writer.put(STDERR, _ERASE + text.encode())
 
     def _erase(self) -> None:
         if self._shown:
@@ -99,10 +124,35 @@ class Screen:
             self._writer.put(STDERR, _ERASE)
 
 
-def _columns() -> int:
-    """The width of the terminal: a line that is wider could not be erased."""
+def columns() -> int:
+    """The width of the terminal, now: a line that is wider could not be erased."""
     try:
-        columns = os.get_terminal_size(STDERR).columns
+        found = os.get_terminal_size(STDERR).columns
     except OSError:
-        columns = 0
-    return columns or _COLUMNS
+        found = 0
+    return found or _COLUMNS
+
+
+def fitting(text: str, width: int) -> str:
+    """As much of a text as takes ``width`` columns at most: some characters take two, some none."""
+    if len(text) <= width and text.isascii():
+        return text
+    for place, character in enumerate(text):
+        width -= _width(character)
+        if width < 0:
+            return text[:place]
+    return text
+
+
+def _width(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _in_foreground() -> bool:
+    """Whether the terminal is ours: in the background the shell has it, and its prompt."""
+    try:
+        return os.tcgetpgrp(STDERR) == os.getpgrp()
+    except OSError:  # it is not the terminal that controls us
+        return True

@@ -17,10 +17,11 @@ from pathlib import Path
 from asynctask.errors import SSHConfigError
 from asynctask.ssh.config_keywords import SILENT, is_reported
 from asynctask.ssh.config_match import Patterns, Question, Setting
-from asynctask.ssh.config_parse import read
+from asynctask.ssh.config_parse import read, read_settings
 from asynctask.ssh.config_tokens import expand_tokens, expand_user, standard_tokens
+from asynctask.ssh.targets import parse_jumps
 
-__all__ = ("HostSettings", "SSHConfig", "expand_tokens", "expand_user", "standard_tokens")
+__all__ = ("HostSettings", "SSHConfig", "check_settings", "expand_tokens", "expand_user", "standard_tokens")
 
 _TIME = re.compile(r"(\d+)([smhdw]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -148,22 +149,34 @@ def _is_unknown(name: str, keyword: str) -> bool:
 class SSHConfig:
     """The parsed files, most important first.
 
+    Args:
+        paths: the files.
+        settings: lines that count before the files, as those of ``ssh -o``.
+
     Raises:
         SSHConfigError: a file cannot be read or has a line that makes no sense; it names both.
     """
 
-    def __init__(self, paths: Sequence[Path] = ()) -> None:
+    def __init__(self, paths: Sequence[Path] = (), settings: Sequence[str] = ()) -> None:
+        self._given = [read_settings(settings)] if settings else []
         self._files = [read(path) for path in paths]
         self._wants_final = any(file.wants_final for file in self._files)
 
-    def lookup(self, host: str, user: str | None = None) -> HostSettings:
-        """What the files say about ``host`` when logging in as ``user``."""
+    def lookup(self, host: str, user: str | None = None, *, on_the_way: bool = False) -> HostSettings:
+        """What is said about ``host`` when logging in as ``user``.
+
+        Args:
+            host: its name, as it was written.
+            user: who logs in, if that is known.
+            on_the_way: it is a jump host: as in OpenSSH the settings beside the files are not for it.
+        """
         question = Question(host, user, self.local_user)
-        for file in self._files:
+        files = self._files if on_the_way else [*self._given, *self._files]
+        for file in files:
             file.answer(question)
         if self._wants_final:
             question.named, question.final = question.host.lower(), True
-            for file in self._files:
+            for file in files:
                 file.answer(question)
         hostname = question.found.get("hostname")
         if hostname is not None and (self._wants_final or "%" in hostname.values[0]):
@@ -177,3 +190,31 @@ class SSHConfig:
             return pwd.getpwuid(os.getuid()).pw_name
         except KeyError:  # a user id without an entry
             return os.environ.get("USER") or str(os.getuid())
+
+
+_FLAGS = (
+    "compression",
+    "hashknownhosts",
+    "identitiesonly",
+    "kbdinteractiveauthentication",
+    "passwordauthentication",
+    "pubkeyauthentication",
+)
+_TIMES = ("connecttimeout", "serveraliveinterval")
+
+
+def check_settings(lines: Sequence[str]) -> None:
+    """Refuse settings that would fail for every node, before there is one.
+
+    Raises:
+        SSHConfigError: one makes no sense; the message names it.
+    """
+    found = SSHConfig((), lines).lookup("")
+    for keyword in _FLAGS:
+        found.flag(keyword, default=False)
+    for keyword in _TIMES:
+        found.seconds(keyword)
+    found.number("port", 1, 65535)
+    found.number("serveralivecountmax")
+    if (jumps := found.unless_none("proxyjump")) is not None:
+        parse_jumps(jumps)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from asynctask.errors import SSHConfigError
@@ -11,7 +12,10 @@ from asynctask.ssh.config_keywords import ALIASES, LISTS, RAW, REPORTED, SILENT,
 from asynctask.ssh.config_match import File, Match, Patterns, Place, Setting, host_test
 from asynctask.ssh.config_tokens import expand_user
 
-__all__ = ("read",)
+__all__ = ("SETTINGS", "read", "read_settings")
+
+#: Where those settings stand that were given without a file, in messages.
+SETTINGS = "settings"
 
 _MAX_INCLUDE_DEPTH = 16  # as OpenSSH has it
 _SECTIONS = frozenset({"host", "match", "include"})
@@ -27,6 +31,26 @@ def read(path: Path) -> File:
         SSHConfigError: it cannot be read or has a line that makes no sense; the message names both.
     """
     return _Reader(path, 0).file
+
+
+def read_settings(lines: Sequence[str]) -> File:
+    """Read lines that were given without a file, as those of ``ssh -o``; they are for every host.
+
+    Raises:
+        SSHConfigError: one makes no sense, or begins a block; the message names it by its number.
+    """
+    file = File()
+    for number, line in enumerate(lines, 1):
+        try:
+            if "\n" in line:
+                raise ValueError("a line break; give each line by itself")
+            written, keyword, arguments = _split(line.strip(" \t\r\f"))
+            if keyword in _SECTIONS:
+                raise ValueError(f"{written} belongs into a file")
+            file.sections[0].items.append(_setting(written, keyword, arguments, Place(SETTINGS, number)))
+        except ValueError as exc:
+            raise SSHConfigError(f"SSH configuration {SETTINGS} line {number}: {exc}") from exc
+    return file
 
 
 class _Reader:

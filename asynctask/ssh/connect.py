@@ -155,7 +155,8 @@ class Connector:
     def _router_for_all(self) -> Router:
         """Read the configuration: once, for whoever comes first."""
         if self._router is None:
-            self._router = Router(self._options, SSHConfig(self._options.config_files()), self._keys)
+            config = SSHConfig(self._options.config_files(), self._options.settings)
+            self._router = Router(self._options, config, self._keys)
         return self._router
 
 

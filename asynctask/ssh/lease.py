@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TypeVar
 
 import asyncssh
@@ -135,6 +136,10 @@ class Lease:
             await self._pool.let_go(held)
             raise
         self._held = held
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Time within :meth:`open` that does not count as connecting."""
+        return self._way.patience.paused()
 
     def discard(self) -> None:
         """Have nothing more started on the connection: what ran on it may be running still."""

@@ -67,6 +67,10 @@ class SSHOptions:
     jump: str | None = None
     """Hosts on the way, as ``ProxyJump`` has them: ``"user@bastion:22,inner"``; ``"none"``: none. ``None``:
     the configuration decides. :attr:`user` and :attr:`port` are for the nodes, not for these."""
+    settings: Sequence[str] = ()
+    """Lines of configuration that count before those of the files, as ``ssh -o`` has them:
+    ``"ServerAliveInterval=30"``. What another option says counts before them. They are for the nodes, not for
+    hosts on the way."""
     retries: int = 8
     """How often at most connecting is tried again, with growing pauses, where a server drops connections
     before the login, as one does that is asked by too many at once."""
@@ -88,6 +92,7 @@ class SSHOptions:
             raise SSHConfigError(f"keepalive={self.keepalive!r}: seconds, or 0 for never")
         if not (_is_number(self.retries, int) and self.retries >= 0):
             raise SSHConfigError(f"retries={self.retries!r}: how often to try again, 0 or more")
+        self._check_settings()
         for name in ("identity_files", "known_hosts"):
             paths = getattr(self, name)
             if isinstance(paths, str | os.PathLike):
@@ -106,6 +111,20 @@ class SSHOptions:
             raise SSHConfigError("prompt: a function of the question that returns the answer is needed")
         if self.jump is not None:
             parse_jumps(self.jump)
+
+    def _check_settings(self) -> None:
+        settings = self.settings
+        if (
+            isinstance(settings, str)
+            or not isinstance(settings, Sequence)
+            or not all(isinstance(setting, str) for setting in settings)
+        ):
+            raise SSHConfigError(f"settings={settings!r}: a list of lines, as ['ServerAliveInterval=30']")
+        object.__setattr__(self, "settings", tuple(settings))
+        if settings:
+            from asynctask.ssh.config import check_settings
+
+            check_settings(self.settings)
 
     def config_files(self) -> list[Path]:
         """The configuration files to read, most important first.

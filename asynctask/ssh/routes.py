@@ -155,7 +155,7 @@ class Router:
 
     async def _find(self, leg: _Leg) -> Route:
         target = parse_target(leg.text)
-        settings = self._config.lookup(target.host, target.user or leg.user)
+        settings = self._config.lookup(target.host, target.user or leg.user, on_the_way=bool(leg.behind))
         self._say_what_has_no_effect(settings)
         host = (settings.get("hostname") or target.host).lower()
         port = target.port or leg.port or settings.number("port", 1, 65535) or _DEFAULT_PORT

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ from asynctask.ssh.environment import Request, Variables, with_variables
 from asynctask.ssh.groups import FIND_WAIT, KILL_WAIT, GroupEnd, Signaller, end_group
 from asynctask.waiting import Grace
 
-__all__ = ("RemoteCommand", "start")
+__all__ = ("Announce", "RemoteCommand", "start")
 
 #: How long after its exit a command's output may stay open, silent, because something else holds
 #: it, in seconds; and how long altogether. Longer than for local processes: the network is between, and
@@ -44,6 +44,8 @@ _WITHOUT_TERMINAL: dict[str, Any] = {"request_pty": False}
 _MOST_COMMAND = 255 * 1024
 
 Receive = Callable[[str, bytes], None]
+#: Awaited right before a command starts.
+Announce = Callable[[], Awaitable[None]]
 
 
 class RemoteCommand(asyncssh.SSHClientSession[bytes]):
@@ -266,10 +268,17 @@ class _Opening:
     channel's way to make a request is replaced until the command is asked for.
     """
 
-    def __init__(self, command: str, variables: Variables, requested: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        command: str,
+        variables: Variables,
+        requested: Callable[[], object],
+        announce: Announce | None = None,
+    ) -> None:
         self._command = command
         self._variables = variables
         self._requested = requested
+        self._announce = announce
         self._terminal: tuple[bytes, ...] | None = None
 
     def take(self, channel: Any) -> None:
@@ -293,7 +302,9 @@ class _Opening:
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_REQUEST_PTY_FAILED, "PTY request failed")
         try:
             raw = _raw(with_variables(self._command, refused))
-        except asyncssh.ChannelOpenError:
+            if self._announce is not None:
+                await self._announce()
+        except BaseException:  # nothing was started
             self._channel.close()
             raise
         loop.call_soon(self._requested)
@@ -311,6 +322,7 @@ async def start(
     wished: Mapping[str, str] | None = None,
     pty: bool = False,
     mark: str | None = None,
+    announce: Announce | None = None,
 ) -> RemoteCommand:
     """Start a command.
 
@@ -324,6 +336,7 @@ async def start(
         wished: others, that it has if the server accepts them, as with OpenSSH's ``SetEnv``.
         pty: it has a terminal, without an echo; standard error is then part of standard output.
         mark: tells it from others on the connection, of which one may have none.
+        announce: awaited when nothing but the request to run it is left; if it raises, nothing is run.
 
     Raises:
         UsageError: ``env`` is not an environment.
@@ -333,8 +346,8 @@ async def start(
     """
     settings = _WITH_TERMINAL if pty else _WITHOUT_TERMINAL
     session = RemoteCommand(receive, separate_stderr=separate_stderr, no_input=no_input, pty=pty, mark=mark)
-    if env or wished or pty or mark is not None:
-        session.prepare = _Opening(command, Variables(env, wished, mark), session.requested).take
+    if env or wished or pty or mark is not None or announce is not None:
+        session.prepare = _Opening(command, Variables(env, wished, mark), session.requested, announce).take
     begun = asyncio.get_running_loop().time()
     raw: Any = _raw(command)
     try:

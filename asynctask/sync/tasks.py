@@ -332,6 +332,10 @@ class Task(AtHome):
         if kill and not self.running():
             self._unbind()
 
+    def halt(self) -> None:
+        """Start no more nodes; what runs goes on to its end. See :meth:`asynctask.Task.halt`."""
+        self._do(self._task.halt)
+
     def join(self) -> None:
         """Wait until the task does not run; in its own thread return at once."""
         if not self._is_own_thread():

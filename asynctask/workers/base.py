@@ -105,6 +105,9 @@ class Worker(WorkerGetters, ABC):
     #: The class, or its name, of the worker that copies files where this one runs commands; ``None``: the one
     #: over SFTP if this one goes over the network, else none.
     copier: ClassVar[str | type[Worker] | None] = None
+    #: Whether :meth:`run_target` itself awaits ``resources.announcer(node)``, as late as it can. For others
+    #: that is done before they are asked to run the target, so that nothing begins unannounced.
+    announces: ClassVar[bool] = False
 
     _has_placeholders = False  # whether commands have them in any case
 

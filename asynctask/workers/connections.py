@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 import asyncssh
@@ -40,6 +41,9 @@ class Leased(Protocol):
 
     async def open(self, start: Callable[[asyncssh.SSHClientConnection], Awaitable[T]]) -> T:
         """Start something on the connection."""
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Time within :meth:`open` that does not count as connecting."""
 
     def discard(self) -> None:
         """Have nothing more started on the connection."""

@@ -71,6 +71,7 @@ class CopyWorker(Worker):
 
     name: ClassVar[str] = "copy"
     remote: ClassVar[bool] = True
+    announces: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -114,6 +115,9 @@ class CopyWorker(Worker):
             sink.connected()
             remote = await _open(node, lease)
             try:
+                announce = resources.announcer(node)
+                if announce is not None:
+                    await announce()
                 sink.started()
                 return await self._transfer(node, remote, sink)
             finally:

@@ -39,6 +39,7 @@ class ExecWorker(Worker):
     """
 
     name: ClassVar[str] = "exec"
+    announces: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -72,6 +73,9 @@ class ExecWorker(Worker):
         command = self.command_for(node, rank)
         env = self.env_for(node)
         more: dict[str, Any] = {"env": {**os.environ, **env}} if env else {}
+        announce = resources.announcer(*nodes)
+        if announce is not None:
+            await announce()
         try:
             process = spawner.spawn(
                 ["/bin/sh", "-c", command],

@@ -75,7 +75,7 @@ def target_of(node: str) -> Target:
 
 def common(ssh: SSHOptions, target: Target, extra: Sequence[str]) -> list[str]:
     """The arguments that say how to connect; those of the caller come first, so they count."""
-    arguments = [*extra]
+    arguments = [*extra, *(word for setting in ssh.settings for word in ("-o", setting))]
     if ssh.config is not None:
         arguments += ["-F", "/dev/null" if ssh.config is False else str(ssh.config_files()[0])]
     user, port = target.user or ssh.user, target.port or ssh.port

@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeVar
 
@@ -92,6 +93,10 @@ class OpenSSHLease:
                 ) from exc
             reason = f"the server did not run the command: {visible(str(exc))}"
             raise SpawnError(self.node, reason) from exc
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Time within :meth:`open` that does not count as connecting."""
+        return self._patience.paused()
 
     def discard(self) -> None:
         """It is not kept anyway."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Protocol, TypeVar, cast
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Protocol, TypeAlias, TypeVar, cast
 
 import anyio
 
-__all__ = ("Closable", "Resources")
+from asynctask.errors import SpawnError
+
+__all__ = ("BeforeStart", "Closable", "Resources")
+
+#: Awaited with a node right before something starts there.
+BeforeStart: TypeAlias = Callable[[str], Awaitable[object]]
 
 
 class Closable(Protocol):
@@ -28,10 +33,12 @@ class Resources:
 
     Attributes:
         once: nothing comes after the run, so what is kept for the next command is kept for nobody.
+        before_start: who wants to know of a node right before something starts there; see :meth:`announcer`.
     """
 
     def __init__(self) -> None:
         self.once = False
+        self.before_start: BeforeStart | None = None
         self._made: dict[Hashable, Closable] = {}
         self._shared: dict[Hashable, Closable] = {}
 
@@ -45,6 +52,24 @@ class Resources:
         if found is None:
             found = self._made[key] = make()
         return cast("T", found)
+
+    def announcer(self, *nodes: str) -> Callable[[], Awaitable[None]] | None:
+        """What a worker awaits last, before it starts something; ``None`` if nobody wants to know.
+
+        It raises :class:`~asynctask.errors.SpawnError` if it must not start.
+        """
+        before_start = self.before_start
+        if before_start is None:
+            return None
+
+        async def announce() -> None:
+            for node in nodes:
+                try:
+                    await before_start(node)
+                except Exception as exc:  # it is the caller's code
+                    raise SpawnError(node, f"not started, for before_start raised {exc!r}") from exc
+
+        return announce
 
     async def aclose(self) -> None:
         """Close all, in reverse order, each within ``CLOSE_TIMEOUT``, also when cancelled."""

@@ -14,7 +14,7 @@ from asynctask.outcome import Ended, Outcome
 from asynctask.ssh.answers import Answers, Question
 from asynctask.ssh.environment import checked, for_any_shell
 from asynctask.ssh.options import SSHOptions
-from asynctask.ssh.session import END_WAIT, RemoteCommand, signal_number, start
+from asynctask.ssh.session import END_WAIT, Announce, RemoteCommand, signal_number, start
 from asynctask.ssh.targets import check_targets
 from asynctask.workers.base import Sink, Worker
 from asynctask.workers.connections import Connections, Leased, pool_of
@@ -43,6 +43,7 @@ class SSHWorker(Worker):
     name: ClassVar[str] = "ssh"
     remote: ClassVar[bool] = True
     logs_in: ClassVar[bool] = True
+    announces: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -76,12 +77,17 @@ class SSHWorker(Worker):
         lease = await self._connections(resources).lease(node, self.ssh, self.connect_timeout)
         try:
             sink.connected()
+            announce = resources.announcer(node)
             if self.sudo is None:
                 if self.is_filled(node):
                     command = for_any_shell(command)
-                remote = await self._open(lease, command, sink.data, env=env, no_input=data is None)
+                if announce is not None:
+                    announce = _not_connecting(lease, announce)
+                remote = await self._open(
+                    lease, command, sink.data, env=env, no_input=data is None, announce=announce
+                )
             else:
-                remote = await self._elevate(self.sudo, lease, command, env, sink, resources)
+                remote = await self._elevate(self.sudo, lease, command, env, sink, resources, announce)
                 if data is None:
                     remote.close()
             sink.started(remote)
@@ -102,6 +108,7 @@ class SSHWorker(Worker):
         env: Mapping[str, str] | None = None,
         no_input: bool = False,
         separate_stderr: bool = False,
+        announce: Announce | None = None,
     ) -> RemoteCommand:
         try:
             return await lease.open(
@@ -115,6 +122,7 @@ class SSHWorker(Worker):
                     wished=lease.environment,
                     pty=self.pty,
                     mark=lease.mark,
+                    announce=announce,
                 )
             )
         except SpawnError:
@@ -150,13 +158,15 @@ class SSHWorker(Worker):
         env: Mapping[str, str] | None,
         sink: Sink,
         resources: Resources,
+        announce: Announce | None,
     ) -> RemoteCommand:
         """Start a command by sudo; it runs when this returns."""
         elevation = Elevation(sudo, command, sink.data, env=env, separate_stderr=self.stderr, pty=self.pty)
         remote = await self._open(lease, elevation.command, elevation.receive, separate_stderr=True)
         password = self._password(sudo, lease, resources)
         try:
-            await elevation.enter(lease.node, remote, password, self.connect_timeout or READY_WAIT)
+            wait = self.connect_timeout or READY_WAIT
+            await elevation.enter(lease.node, remote, password, wait, announce)
         except BaseException:
             with anyio.move_on_after(STOP_WAIT + END_WAIT + 1, shield=True):
                 await stop(remote)
@@ -186,6 +196,16 @@ class SSHWorker(Worker):
             return await answers.answer(Question("sudo", text, lease.node, user))
 
         return password
+
+
+def _not_connecting(lease: Leased, announce: Announce) -> Announce:
+    """The same, in time that does not count as connecting."""
+
+    async def aside() -> None:
+        with lease.paused():
+            await announce()
+
+    return aside
 
 
 def _ended(node: str, remote: RemoteCommand) -> Ended:

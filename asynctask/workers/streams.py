@@ -55,6 +55,7 @@ class StreamWorker(Worker):
     """
 
     name: ClassVar[str] = "stream"
+    announces: ClassVar[bool] = True  # nothing is started
 
     def __init__(
         self,

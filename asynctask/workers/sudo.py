@@ -19,7 +19,7 @@ import asyncssh
 from asynctask.errors import AuthenticationError, NodeError, SpawnError, UsageError
 from asynctask.ssh.environment import MARK, for_any_shell
 from asynctask.ssh.options import Prompt
-from asynctask.ssh.session import RemoteCommand, start
+from asynctask.ssh.session import Announce, RemoteCommand, start
 
 __all__ = ("READY_WAIT", "STOP_WAIT", "Elevation", "Gate", "Password", "Sudo", "Words", "send_signal", "stop")
 
@@ -211,9 +211,14 @@ class Elevation:
             self._receive(self._stderr if stream == "stderr" else stream, data)
 
     async def enter(
-        self, node: str, remote: RemoteCommand, password: Password, wait: float = READY_WAIT
+        self,
+        node: str,
+        remote: RemoteCommand,
+        password: Password,
+        wait: float = READY_WAIT,
+        announce: Announce | None = None,
     ) -> None:
-        """Answer sudo until the command runs.
+        """Answer sudo until the command runs; ``announce`` is awaited right before.
 
         Raises:
             NodeError: it does not come to that; the caller ends what there is.
@@ -229,6 +234,10 @@ class Elevation:
             group.start_soon(watch)
             try:
                 await self._answer(node, remote, password, wait)
+                if announce is not None:
+                    await announce()
+                with suppress(BrokenPipeError):
+                    await remote.write(b"go\n")
             except NodeError as exc:  # raised below, out of the group that would wrap it
                 failure = exc
             group.cancel_scope.cancel()
@@ -262,8 +271,6 @@ class Elevation:
                 await self._news.wait()
             if scope.cancelled_caught:
                 raise SpawnError(node, f"sudo did not run the command within {wait:g} s: {self._gate.said()}")
-        with suppress(BrokenPipeError):
-            await remote.write(b"go\n")
 
     def _complaint(self, node: str, remote: RemoteCommand) -> NodeError:
         said = self._gate.said()

@@ -100,7 +100,7 @@ class Terminal:
                 stdin=theirs if stdin is None else stdin,
                 stdout=theirs if stdout is None else stdout,
                 stderr=theirs if stderr is None else stderr,
-                env={**os.environ, "TERM": "xterm", **(env or {})},
+                env={**os.environ, "TERM": "xterm", "NO_COLOR": "1", **(env or {})},
                 start_new_session=True,
                 preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),  # noqa: PLW1509
                 pass_fds=[theirs],

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from asynctask.cli import runner
+from asynctask.cli.request import Copying, Request
 from asynctask.cli.run import command
-from asynctask.cli.runner import Request
 
 
 @pytest.fixture
@@ -18,7 +20,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
     """What would have been run; it ends with exit status 7."""
     made: list[Request] = []
 
-    def execute(request: Request) -> int:
+    def execute(request: Request, **_origin: object) -> int:
         made.append(request)
         return 7
 
@@ -76,11 +78,47 @@ def test_a_command_line_without_options(requests: list[Request]) -> None:
         (["-N"], {"no_label": True}),
         (["-S"], {"maxrc": True}),
         (["--maxrc"], {"maxrc": True}),
-        (["-q"], {"quiet": True}),
-        (["--quiet"], {"quiet": True}),
-        (["-v"], {"verbose": True}),
-        (["--verbose"], {"verbose": True}),
-        (["-bqS"], {"gather": True, "quiet": True, "maxrc": True}),
+        (["-q"], {"verbosity": 0}),
+        (["--quiet"], {"verbosity": 0}),
+        (["-v"], {"verbosity": 2}),
+        (["--verbose"], {"verbosity": 2}),
+        (["-d"], {"verbosity": 3}),
+        (["--debug"], {"verbosity": 3}),
+        (["-bqS"], {"gather": True, "verbosity": 0, "maxrc": True}),
+        (["-r"], {"regroup": True}),
+        (["--regroup"], {"regroup": True}),
+        (["-rG"], {"regroup": True, "groupbase": True}),
+        (["--groupbase"], {"groupbase": True}),
+        (["--diff"], {"diff": True}),
+        (["--similar"], {"similar": True}),
+        (["--outliers", "first"], {"outliers": "first"}),
+        (["--outdir", "o", "--errdir", "e"], {"outdir": "o", "errdir": "e"}),
+        (["--json"], {"json": True}),
+        (["--events"], {"events": True}),
+        (["--color", "never"], {"color": "never"}),
+        (["-P"], {"progress": True}),
+        (["--progress"], {"progress": True}),
+        (["-J", "gate"], {"jump": "gate"}),
+        (["-o", "-p 22"], {"ssh_options": "-p 22"}),
+        (["--options", "-p 22"], {"ssh_options": "-p 22"}),
+        (["-k"], {"ask_login": True}),
+        (["--env", "A=b", "--env", "C="], {"env": (("A", "b"), ("C", ""))}),
+        (["--retries", "2"], {"retries": 2}),
+        (["--halt", "soon,fail=10%"], {"halt": "soon,fail=10%"}),
+        (["--batch", "10%", "--canary", "1"], {"batch": "10%", "canary": 1}),
+        (["--check", "true"], {"check": "true"}),
+        (["--deadline", "9"], {"deadline": 9}),
+        (["--quorum", "95%"], {"quorum": "95%"}),
+        (["--delay", "0.5"], {"delay": 0.5}),
+        (["--no-history"], {"history": False}),
+        (["--remote", "no"], {"worker": "exec"}),
+        (["--remote", "yes"], {}),
+        (["-E", "epoll"], {}),
+        (["--grooming", "1"], {}),
+        (["-m", "sudo"], {"sudo": "root"}),
+        (["--mode", "sudo"], {"sudo": "root"}),
+        (["-O", "fanout=3"], {"fanout": 3}),
+        (["--option", "fanout=3", "-f", "4"], {"fanout": 4}),
         (["-x", "n2"], {"targets": ("n1", "n3")}),
         (["-w", "a"], {"targets": ("n1", "n2", "n3", "a")}),
     ],
@@ -111,18 +149,53 @@ def test_options_end_at_the_command(requests: list[Request], words: list[str], t
     assert requests == [Request(command=text, targets=("n",))]
 
 
-def test_at_end() -> None:
-    """Output waits for the end with three options."""
-    fields = ("gather", "gather_both", "by_node", "verbose")
-    made: list[dict[str, Any]] = [{"command": "x", "targets": ("n",), field: True} for field in fields]
+@pytest.mark.parametrize(
+    ("words", "copying"),
+    [
+        (["-c", "a", "b"], Copying(sources=("a", "b"))),
+        (["-c", "a", "--dest", "/d", "b", "-p"], Copying(sources=("a", "b"), dest="/d", preserve=True)),
+        (["--copy", "a", "-w", "m"], Copying(sources=("a",))),
+        (["--rcopy", "a", "--dest", "d"], Copying(sources=("a",), dest="d", back=True)),
+    ],
+)
+def test_files_to_copy(requests: list[Request], words: list[str], copying: Copying) -> None:
+    """Options may stand behind them."""
+    result = _invoke("-w", "n", *words)
 
-    assert [Request(**each).at_end for each in made] == [True, True, True, False]
+    assert (result.exit_code, result.output) == (7, "")
+    assert requests == [Request(targets=("n", "m") if "-w" in words else ("n",), copying=copying)]
+
+
+def test_some_nodes_at_random(requests: list[Request], monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the order of the targets; -v tells which; more than there are is all."""
+    monkeypatch.setattr(random, "sample", lambda population, k: [7, 2, 5])
+
+    result = _invoke("-w", "n[0-9]", "--pick", "3", "-v", "true")
+    _invoke("-w", "n[0-9]", "--pick", "10", "true")
+
+    assert result.stderr == "asynctask: picked n[2,5,7]\n"
+    assert [len(request.targets) for request in requests] == [3, 10]
+    assert requests[0].targets == ("n2", "n5", "n7")
+
+
+def test_a_name_that_a_shell_has_expanded(requests: list[Request], tmp_path: Path) -> None:
+    """``-w n[1-2]`` is ``n1`` where such a file is: it is said, for it is seldom what was meant."""
+    name = str(tmp_path)
+
+    result = _invoke("-w", name, "true")
+
+    assert (
+        result.stderr
+        == f"asynctask: -w {name}: a file of that name is here; did the shell put it there for a pattern?\n"
+    )
+    assert requests == [Request(targets=(name,), command="true")]
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["-w", "n"], "no command to run"),
+        (["-w", "n"], "no command to run: write it after the options"),
+        (["-w", "n", "-n"], "no command to run: write it after the options"),
         (["-w", "n", ""], "no command to run"),
         (["-w", "n", " ", " "], "no command to run"),
         (["true"], "no nodes: name them with -w, -g, -a or --hostfile"),
@@ -135,7 +208,28 @@ def test_at_end() -> None:
             "Invalid value for '--host-keys': 'x' is not one of",
         ),
         (["-w", "n", "--nosuch", "true"], "No such option"),
-        (["-w", "n", "-k", "true"], "No such option"),
+        (["-w", "n", "-qv", "true"], "-q and -v exclude each other: choose one"),
+        (["-w", "n", "-L", "--diff", "true"], "-L and --diff exclude each other: choose one"),
+        (["-w", "n", "-b", "--json", "true"], "-b and --json exclude each other: choose one"),
+        (["-w", "n", "-c", "--rcopy", "f"], "--copy and --rcopy exclude each other: choose one"),
+        (["-w", "n", "-c"], "no files to copy: name them after the options"),
+        (["-w", "n", "--dest", "d", "true"], "--dest goes with --copy or --rcopy"),
+        (["-w", "n", "-p", "true"], "-p goes with --copy or --rcopy"),
+        (
+            ["-w", "n", "--topology", "f", "true"],
+            "--topology: there are no gateways yet; -J goes by a jump host",
+        ),
+        (["-w", "n", "--halt", "x", "true"], "Invalid value for '--halt': 'x': never, or now|soon,fail"),
+        (
+            ["-w", "n", "--batch", "0", "true"],
+            "Invalid value for '--batch': '0': a number of nodes, 1 or more",
+        ),
+        (
+            ["-w", "n", "--quorum", "x", "true"],
+            "Invalid value for '--quorum': 'x': a number of nodes, 1 or more",
+        ),
+        (["-w", "n", "--env", "A", "true"], "Invalid value for '--env': 'A': NAME=VALUE is expected"),
+        (["-w", "n", "-m", "nosuch", "true"], "-m nosuch: there is no such mode; known are sudo"),
         (["-w", "n", "-f"], "Option '-f' requires an argument."),
     ],
 )

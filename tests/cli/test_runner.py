@@ -10,10 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from asynctask.cli.display import LiveDisplay
-from asynctask.cli.runner import Request, _Execution
-from asynctask.scheduling import RunStatistics
-from asynctask.task import Task
+from asynctask.cli.output.live import LiveView
 from tests.cli.conftest import CommandLine
 from tests.cli.programs import PROGRAM, run, until
 
@@ -90,18 +87,7 @@ def test_verbose_ends_with_a_summary(asynctask: CommandLine) -> None:
     """How many ended how."""
     stderr = asynctask(*HERE, "-v", "-w", "n[1-3]", "exit %n").stderr
 
-    assert stderr.decode().splitlines()[-1] == "asynctask: 1 ok, 2 failed (n[2-3])"
-
-
-async def test_the_counts_of_the_status_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A node that is done and still shows its output holds a slot: it counts once."""
-    targets = tuple(f"n{number}" for number in range(10))
-    execution = _Execution(Request(command="true", targets=targets, worker="exec", gather=True))
-    execution._schedule(None)
-    counts = RunStatistics(pending=3, active=4, done=5, paused=0, deferred=0)
-    monkeypatch.setattr(Task, "statistics", lambda task: counts)
-
-    assert execution._status() == "asynctask: 5/10 done, 2 running"
+    assert stderr.decode().splitlines()[-1] == "asynctask: 1 ok, 1 failed (rc 1): n2, 1 failed (rc 2): n3"
 
 
 DATA = b"\x1b[31m\r\x9b\xff\xc2\x9b\xe2\x80\xae\0\tx"
@@ -160,14 +146,14 @@ def test_a_fault_of_the_program(asynctask: CommandLine, monkeypatch: pytest.Monk
     async def faulty(*_: object) -> None:
         raise KeyError("x")
 
-    monkeypatch.setattr(LiveDisplay, "_ev_lines", faulty)
+    monkeypatch.setattr(LiveView, "_ev_lines", faulty)
 
     status, stdout, stderr = asynctask(*HERE, "-vb", "-w", "n", "echo x; exit 2")
 
     assert (status, stdout.decode()) == (1, _block("n", "x"))
     assert stderr.decode().splitlines() == [
         "asynctask: n: failed with exit code 2",
-        "asynctask: 1 failed (n)",
+        "asynctask: 1 failed (rc 2): n",
         "asynctask: a fault of this program, please report it: KeyError('x'); raised in ev_read for n",
     ]
 

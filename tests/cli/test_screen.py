@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from asynctask.cli import screen as module
-from asynctask.cli.screen import Screen
+from asynctask.cli.screen import Screen, fitting
 from asynctask.cli.writer import STDERR, STDOUT
 
 ERASE = b"\r\x1b[K"
@@ -55,7 +55,8 @@ def terminals(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     monkeypatch.setattr(module, "Writer", FakeWriter)
     monkeypatch.setattr(module, "_FIRST", 0.0)
     monkeypatch.setattr(module, "_EVERY", 0.001)
-    monkeypatch.setattr(module, "_columns", lambda: 80)
+    monkeypatch.setattr(module, "columns", lambda: 80)
+    monkeypatch.setattr(module, "_in_foreground", lambda: True)
     monkeypatch.setenv("TERM", "xterm")
     return found
 
@@ -192,7 +193,15 @@ async def test_no_status_line_for_a_terminal_that_does_not_keep_up(terminals: se
     await screen.close()
 
 
-@pytest.mark.parametrize(("text", "shown"), [("x" * 100, b"x" * 79), ("\x1b[2Jn1", b"^[[2Jn1")])
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("x" * 100, b"x" * 79),
+        ("\x1b[2Jn1", b"^[[2Jn1"),
+        ("\x1b" * 50, b"^[" * 39 + b"^"),
+        ("\N{CJK UNIFIED IDEOGRAPH-4E2D}" * 50, "\N{CJK UNIFIED IDEOGRAPH-4E2D}".encode() * 39),
+    ],
+)
 async def test_the_status_line_can_be_erased(terminals: set[int], text: str, shown: bytes) -> None:
     """It fits in a line, and what it says cannot drive the terminal."""
     screen, writer = _screen(lambda: text)
@@ -208,7 +217,85 @@ def test_the_width_of_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: int
     """That of a common one, where the terminal does not tell."""
     monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((columns, 24)))
 
-    assert module._columns() == width
+    assert module.columns() == width
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "cut"),
+    [
+        ("abc", 3, "abc"),
+        ("abc", 2, "ab"),
+        ("e\N{COMBINING ACUTE ACCENT}x", 1, "e\N{COMBINING ACUTE ACCENT}"),
+        ("e\N{COMBINING ACUTE ACCENT}x", 2, "e\N{COMBINING ACUTE ACCENT}x"),
+        ("a\N{FULLWIDTH LATIN CAPITAL LETTER A}", 2, "a"),
+        ("", 0, ""),
+    ],
+)
+def test_what_fits(text: str, width: int, cut: str) -> None:
+    """Columns count, not characters."""
+    assert fitting(text, width) == cut
+
+
+async def test_not_in_the_background(terminals: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """There the shell has the terminal; the line comes back with it."""
+    screen, writer = _screen(lambda: "status")
+    monkeypatch.setattr(module, "_in_foreground", lambda: False)
+
+    await _rounds()
+    assert writer.written == []
+
+    monkeypatch.setattr(module, "_in_foreground", lambda: True)
+    await writer.until(1)
+    await screen.close()
+
+    assert writer.written == [(STDERR, ERASE + b"status"), (STDERR, ERASE)]
+
+
+async def test_it_is_drawn_anew_after_a_stop(terminals: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same text: the shell has written over it."""
+    monkeypatch.setattr(module, "_STOPPED", -1.0)
+    screen, writer = _screen(lambda: "status")
+
+    await writer.until(2)
+    screen.end_status()
+    await screen.close()
+
+    assert writer.written[:2] == [(STDERR, ERASE + b"status")] * 2
+
+
+async def test_a_pause(terminals: set[int]) -> None:
+    """A prompt has the terminal for itself once all is shown; afterwards the line is back."""
+    screen, writer = _screen(lambda: "status")
+    await writer.until(1)
+    writer.behind = True
+    pausing = asyncio.ensure_future(screen.pause())
+    await _rounds()
+    assert (pausing.done(), screen.paused) == (False, True)
+
+    writer.behind = False
+    await pausing
+    await _rounds()
+    assert writer.written == [(STDERR, ERASE + b"status"), (STDERR, ERASE)]
+
+    screen.resume()
+    await writer.until(3)
+    await screen.close()
+    assert (screen.paused, writer.written[2]) == (False, (STDERR, ERASE + b"status"))
+
+
+async def test_a_pause_on_a_terminal_that_is_stopped(
+    terminals: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The prompt waits for it a while only."""
+    monkeypatch.setattr(module, "_PAUSING", 0.0)
+    screen, writer = _screen(None)
+    writer.behind = True
+
+    async with asyncio.timeout(20):
+        await screen.pause()
+
+    assert writer.behind
+    await screen.close()
 
 
 async def test_an_end_that_is_said_twice(terminals: set[int]) -> None:

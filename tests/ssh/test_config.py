@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from asynctask.errors import SSHConfigError
-from asynctask.ssh.config import HostSettings, SSHConfig
+from asynctask.ssh.config import HostSettings, SSHConfig, check_settings
 from tests.ssh.configs import configured
 
 
@@ -163,3 +163,41 @@ async def test_thousands_of_hosts(big: SSHConfig) -> None:
         assert (found.get("hostname"), found.get("user")) == (f"10.0.{n // 250}.{n % 250}", "x")
         if n % 100 == 0:
             await asyncio.sleep(0)
+
+
+def test_settings_count_before_the_files(write: Path) -> None:
+    """The first value wins; what adds up adds up; a jump host has the files alone."""
+    path = write / "config"
+    path.write_text("Host *\n  Port 1\n  IdentityFile file\n  User me\n")
+    config = SSHConfig([path], ["Port=2", "IdentityFile=given"])
+
+    node, bastion = config.lookup("a"), config.lookup("a", on_the_way=True)
+
+    assert [found.get("port") for found in (node, bastion)] == ["2", "1"]
+    assert [found.get_all("identityfile") for found in (node, bastion)] == [("given", "file"), ("file",)]
+    assert node.get("user") == "me"
+    assert node.place_of("port") == "settings line 1"
+
+
+def test_a_final_pass_has_the_settings(write: Path) -> None:
+    """They count before what Match final has, too."""
+    path = write / "config"
+    path.write_text("Match final host real\n  Port 1\n  User me\n")
+    found = SSHConfig([path], ["Port=2", "HostName=real"]).lookup("a")
+    assert (found.get("port"), found.get("user")) == ("2", "me")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("ServerAliveInterval=x", "serveraliveinterval 'x' is no time"),
+        ("ServerAliveCountMax=x", "serveralivecountmax 'x' is no number from 0 to 2147483647"),
+        ("IdentitiesOnly=perhaps", "identitiesonly 'perhaps' is neither yes nor no"),
+        ("ProxyJump=a b", "ProxyJump: target 'a b': a blank or control character in it; remove it"),
+    ],
+)
+def test_settings_that_can_never_work(line: str, message: str) -> None:
+    """They are refused before there is a host to ask for."""
+    with pytest.raises(SSHConfigError) as raised:
+        check_settings(["Port=22", line])
+    assert str(raised.value).removeprefix("SSH configuration settings line 2: ") == message

@@ -9,6 +9,7 @@ import os
 import pwd
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -94,9 +95,11 @@ def _default(keyword: str) -> str:
 # -- what we say ------------------------------------------------------------------------------
 
 
-def _we_say(path: Path, hosts: list[str], user: str | None = None) -> dict[str, Seen]:
+def _we_say(
+    path: Path, hosts: list[str], user: str | None = None, given_first: Sequence[str] = ()
+) -> dict[str, Seen]:
     """The same, as we understand it, with OpenSSH's defaults."""
-    config = SSHConfig([path])
+    config = SSHConfig([path], given_first)
     found = {}
     for host in hosts:
         settings = config.lookup(host, user)
@@ -447,6 +450,19 @@ def test_user_of_the_caller_as_ssh(write: Path) -> None:
     path = write / "config"
     path.write_text("User bob\nMatch user tom\n Port 5\nMatch user bob\n Port 6\n")
     assert _we_say(path, ["a"], "tom") == _says_ssh(path, ["a"], "-l", "tom")
+
+
+@needs_ssh
+def test_settings_as_ssh(write: Path) -> None:
+    """What stands before the files counts before them, in its order."""
+    path = write / "config"
+    path.write_text("Port 1\nIdentityFile /file\nProxyJump other\nSendEnv A\nMatch host real\n User bob\n")
+    lines = [
+        "Port=2", "IdentityFile=/one", "HostName=real", "ProxyCommand=nc", "Port=3", "IdentityFile=/two",
+        "SendEnv=B", "StrictHostKeyChecking=no",
+    ]  # fmt: skip
+    options = [f"-o{line}" for line in lines]
+    assert _we_say(path, ["a", "b"], given_first=lines) == _says_ssh(path, ["a", "b"], *options)
 
 
 @needs_ssh

@@ -9,8 +9,8 @@ import pytest
 
 from asynctask.errors import SSHConfigError
 from asynctask.ssh.config import SSHConfig
-from asynctask.ssh.config_match import Place
-from asynctask.ssh.config_parse import read
+from asynctask.ssh.config_match import Place, Setting
+from asynctask.ssh.config_parse import read, read_settings
 from tests.ssh.configs import configured
 
 
@@ -107,3 +107,34 @@ def test_a_file_that_wants_a_second_pass(write: Path) -> None:
     (write / "config").write_text(f"Host b\n Include {write}/part\n")
     assert read(write / "config").wants_final
     assert not read(Path("/dev/null")).wants_final
+
+
+def test_lines_without_a_file() -> None:
+    """They are for every host, in order, each with its number."""
+    (section,) = read_settings(["Port=1", '  IdentityFile "a b"']).sections
+    places = [
+        (item.keyword, item.values, str(item.place)) for item in section.items if isinstance(item, Setting)
+    ]
+    assert places == [
+        ("port", ("1",), "settings line 1"),
+        ("identityfile", ("a b",), "settings line 2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("", "no keyword"),
+        ("Port", "Port has no value"),
+        ("Port 1 2", "Port has more than one value"),
+        ("Host a", "Host belongs into a file"),
+        ("Match all", "Match belongs into a file"),
+        ("Include other", "Include belongs into a file"),
+        ("Port 1\nPort 2", "a line break; give each line by itself"),
+    ],
+)
+def test_a_line_without_a_file_that_makes_no_sense(line: str, message: str) -> None:
+    """The message names it by its number."""
+    with pytest.raises(SSHConfigError) as raised:
+        read_settings(["User me", line])
+    assert str(raised.value) == f"SSH configuration settings line 2: {message}"

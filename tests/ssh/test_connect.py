@@ -379,3 +379,10 @@ async def test_cancelled_while_the_bastion_opens_a_channel() -> None:
         await until(lambda: cluster.statistics().open_connections == 1)
         assert not bastion.is_over
         await close_connection(bastion)
+
+
+async def test_settings_count_before_the_configuration(cluster: Cluster) -> None:
+    """They reach the connection: another port is another place."""
+    async with connector(SSHOptions(config=cluster.ssh_config, settings=["Port=1"])) as connecting:
+        with pytest.raises(ConnectionFailedError, match=r"port 1\b"):
+            await connect(connecting, "node1")

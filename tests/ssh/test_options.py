@@ -30,6 +30,7 @@ def test_defaults() -> None:
         "prompt": None,
         "ask_each": False,
         "jump": None,
+        "settings": (),
         "retries": 8,
         "keepalive": None,
     }
@@ -50,6 +51,17 @@ def test_defaults() -> None:
         ({"keepalive": float("nan")}, "keepalive=nan: seconds, or 0 for never"),
         ({"keepalive": "15"}, "keepalive='15': seconds, or 0 for never"),
         ({"keepalive": True}, "keepalive=True: seconds, or 0 for never"),
+        ({"settings": "Port=22"}, "settings='Port=22': a list of lines, as ['ServerAliveInterval=30']"),
+        ({"settings": [22]}, "settings=[22]: a list of lines, as ['ServerAliveInterval=30']"),
+        (
+            {"settings": ["User=me", "Port=x"]},
+            "SSH configuration settings line 2: port 'x' is no number from 1 to 65535",
+        ),
+        ({"settings": ["Host web1"]}, "SSH configuration settings line 1: Host belongs into a file"),
+        (
+            {"settings": ["Port=1\nHost=a"]},
+            "SSH configuration settings line 1: a line break; give each line by itself",
+        ),
         ({"retries": -1}, "retries=-1: how often to try again, 0 or more"),
         ({"retries": 1.5}, "retries=1.5: how often to try again, 0 or more"),
         ({"retries": True}, "retries=True: how often to try again, 0 or more"),
@@ -81,6 +93,8 @@ def test_equal_options_are_one_key() -> None:
     made = {SSHOptions(user="a", identity_files=["/k"], config="c"): 1}
     assert made[SSHOptions(user="a", identity_files=(Path("/k"),), config="c")] == 1
     assert SSHOptions(user="b") not in made
+    assert {SSHOptions(settings=["Port=1"]): 1} == {SSHOptions(settings=("Port=1",)): 1}
+    assert SSHOptions(settings=["Port=1"]) != SSHOptions(settings=["Port=2"])
 
 
 def test_equal_secrets_are_one_key() -> None:

@@ -92,6 +92,56 @@ async def test_host_keys(router: MakeRouter, configured: str | None, said: str |
     assert (route.trusted is not None) is checked
 
 
+@pytest.fixture
+def with_settings(config: Path) -> MakeRouter:
+    """Makes a router for a configuration and lines that count before it."""
+
+    def make(text: str, *settings: str, **options: Any) -> Router:
+        config.write_text(text)
+        given = SSHOptions(config=config, settings=settings, **options)
+        return Router(given, SSHConfig(given.config_files(), given.settings), KeyRing())
+
+    return make
+
+
+async def test_settings_are_for_the_node(with_settings: MakeRouter) -> None:
+    """They count before the file, after the caller's options, and not for hosts on the way."""
+    settings = ("Port=7", "User=bob", "StrictHostKeyChecking=no")
+    router = with_settings("Port 5\nHost web1\n ProxyJump gate\n", *settings, user="tom")
+
+    route = await router.route("web1")
+
+    assert (route.user, route.port, route.policy) == ("tom", 7, "off")
+    assert route.via is not None
+    assert (route.via.user, route.via.port, route.via.policy) == (ME, 5, "strict")
+
+
+async def test_a_weak_setting_is_said_aloud(
+    with_settings: MakeRouter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, as the option itself; the option counts before the setting."""
+    router = with_settings("", "StrictHostKeyChecking=no")
+    await router.route("web1")
+    await router.route("web2")
+    strict = with_settings("", "StrictHostKeyChecking=no", host_keys="strict")
+    route = await strict.route("web1")
+
+    assert route.policy == "strict"
+    assert [record.getMessage() for record in caplog.records] == [
+        "host keys are not checked: who is between here and the nodes can read and change everything"
+    ]
+
+
+async def test_a_setting_of_no_effect_is_said(
+    with_settings: MakeRouter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With its line, as one of a file."""
+    await with_settings("", "Port=1", "GSSAPIAuthentication=yes").route("web1")
+    assert [record.getMessage() for record in caplog.records] == [
+        "SSH configuration settings line 2: GSSAPIAuthentication has no effect here"
+    ]
+
+
 async def test_known_hosts_are_read_once(
     router: MakeRouter, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

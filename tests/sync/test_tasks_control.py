@@ -169,6 +169,30 @@ def test_abort_in_a_handler(task: Task) -> None:
     assert task.run("echo again").read() == b"again"
 
 
+def test_halt_in_a_handler(task: Task) -> None:
+    """What runs goes on to its end; what waits never starts."""
+    handler = New()
+
+    def ev_read(worker: Any, node: str, sname: str, msg: bytes) -> None:
+        New.ev_read(handler, worker, node, sname, msg)
+        task.halt()
+
+    handler.ev_read = ev_read  # type: ignore[method-assign]
+    task.set_info("fanout", 1)
+    task.shell("echo out; sleep 0.05; echo over", nodes="n[1-2]", remote=False, handler=handler)
+    task.run()
+    assert handler.events[-3:] == ["read n1 stdout over", "hup n1 0", "close False"]
+    assert task.result.summary() == "1 ok, 1 never started (n2)"
+
+
+def test_halt_before_the_run(task: Task) -> None:
+    """What is scheduled is forgotten."""
+    task.shell("echo never", key="k")
+    task.halt()
+    task.run()
+    assert dict(task.result) == {}
+
+
 def test_abort_by_another_thread(task: Task) -> None:
     """It returns when the run is over."""
     heard = Heard()

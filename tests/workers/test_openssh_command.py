@@ -43,6 +43,7 @@ def _no_askpass(monkeypatch: pytest.MonkeyPatch) -> None:
         ({}, []),
         ({"config": False}, ["-F", "/dev/null"]),
         ({"user": "me", "port": 2222}, ["-l", "me", "-p", "2222"]),
+        ({"settings": ["Port=1", "User me"]}, ["-o", "Port=1", "-o", "User me"]),
         ({"host_keys": "strict"}, ["-o", "StrictHostKeyChecking=yes"]),
         ({"host_keys": "accept-new"}, ["-o", "StrictHostKeyChecking=accept-new"]),
         (

@@ -7,6 +7,7 @@ import asyncio
 import anyio
 import pytest
 
+from asynctask.errors import SpawnError
 from asynctask.workers import resources as module
 from asynctask.workers.resources import Resources
 from tests.support import turns
@@ -119,3 +120,43 @@ async def test_closing_goes_on_when_the_task_is_cancelled() -> None:
     with pytest.raises(asyncio.CancelledError):
         await closing
     assert closed == ["a"]
+
+
+# -- who wants to know ------------------------------------------------------------------------------
+
+
+async def test_nodes_are_announced_in_order() -> None:
+    """Each when the one before it is written down."""
+    resources, told = Resources(), list[str]()
+
+    async def before_start(node: str) -> None:
+        await asyncio.sleep(0)
+        told.append(node)
+
+    resources.before_start = before_start
+    announce = resources.announcer("a", "b")
+    assert announce is not None
+    assert told == []
+    await announce()
+    assert told == ["a", "b"]
+
+
+async def test_what_must_not_start() -> None:
+    """The error names the node, and why; those after it are not announced."""
+    resources, told = Resources(), list[str]()
+
+    async def before_start(node: str) -> None:
+        told.append(node)
+        raise ValueError("full")
+
+    resources.before_start = before_start
+    announce = resources.announcer("a", "b")
+    assert announce is not None
+    with pytest.raises(SpawnError) as raised:
+        await announce()
+    assert (str(raised.value), told) == ("a: not started, for before_start raised ValueError('full')", ["a"])
+
+
+def test_nobody_wants_to_know() -> None:
+    """There is nothing to await."""
+    assert Resources().announcer("a") is None

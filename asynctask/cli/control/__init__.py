@@ -1,0 +1,1 @@
+"""What decides how far a run goes: batches, retries, when to stop, what is asked before."""

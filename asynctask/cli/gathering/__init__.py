@@ -1,0 +1,1 @@
+"""What ``asynctask gather`` is made of."""

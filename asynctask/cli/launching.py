@@ -1,0 +1,243 @@
+"""From the options of a command line to a request, and to what is done with it."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+from asynctask.cli.request import Copying, Request
+from asynctask.cli.targets import Targets
+from asynctask.cli.terminal import encoded, is_terminal, visible
+
+if TYPE_CHECKING:
+    from asynctask.cli.settings.loading import Settings
+    from asynctask.ssh.pool import ConnectionPool
+
+__all__ = ("Launch", "changed", "launch")
+
+_STDIN = 0
+_FIELDS = {each.name for each in fields(Request)} - {"targets", "command", "copying"}
+_VERBOSITY = {"quiet": 0, "verbose": 2, "debug": 3}
+#: Options that exclude each other: the name of a parameter and how it is written.
+_SHOWN_AT_END = (("gather", "-b"), ("by_node", "-L"), ("diff", "--diff"), ("similar", "--similar"))
+_EXCLUSIVE = (
+    (("quiet", "-q"), ("verbose", "-v"), ("debug", "-d")),
+    (("copy", "--copy"), ("rcopy", "--rcopy")),
+    (("by_node", "-L"), ("diff", "--diff"), ("similar", "--similar")),
+    *((each, ("json", "--json"), ("events", "--events")) for each in _SHOWN_AT_END),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """A request, and whether it is only shown, or asked about before."""
+
+    request: Request
+    confirm: int | None = None
+    """Ask above so many nodes; ``None``: never."""
+    dry_run: bool = False
+    history_size: int = 100
+    """How many lines the interactive mode remembers."""
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Where values of the request come from, by its fields."""
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any]) -> Self:
+        """From the parameters that were written on the command line.
+
+        Raises:
+            click.UsageError: they do not go together.
+            AsyncTaskError: a node set, a configuration, a file that makes no sense.
+        """
+        _check_together(given)
+        settings = _load(given)
+        wanted = _wanted(given)
+        values = settings.apply(wanted)
+        words: tuple[str, ...] = given.get("words", ())
+        copying = _copying(given, words)
+        command = "" if copying else " ".join(words)
+        if words and not copying and not command.strip():
+            raise click.UsageError("no command to run: the words after the options are empty")
+        targets = _targets(given, values.get("groupsource")).resolve()
+        if "pick" in given:
+            targets = _picked(targets, given["pick"])
+            if values["verbosity"] > 1:
+                _tell(f"picked {_fold(targets)}")
+        return cls(
+            request=Request(**{**values, "targets": targets, "command": command, "copying": copying}),
+            confirm=None if given.get("yes") else given.get("confirm", settings.get("confirm")),
+            dry_run=given.get("dry_run", False),
+            history_size=settings.get("history_size"),
+            origins={name: settings.source(name) for name in settings.values if name not in wanted},
+        )
+
+
+def changed(request: Request, given: Mapping[str, Any]) -> Request:
+    """A request of the history, with what was written on the command line in place of what it says.
+
+    Raises:
+        click.UsageError: the options do not go together.
+    """
+    _check_together(given)
+    return replace(request, **_wanted(given))
+
+
+def launch(wanted: Launch) -> int:
+    """Do it; the exit status."""
+    request = wanted.request
+    if not request.command and request.copying is None:
+        if is_terminal(_STDIN):
+            return _converse(request, wanted.history_size)
+        request = _fed(request)
+    if wanted.dry_run:
+        return _show(wanted, request)
+    consent(request, wanted.confirm)
+    from asynctask.cli.runner import execute
+
+    return execute(request)
+
+
+def consent(request: Request, most: int | None) -> None:
+    """Ask before it runs on more than ``most`` nodes.
+
+    Raises:
+        click.UsageError: nobody can be asked.
+        AsyncTaskError: the user does not want it.
+    """
+    from asynctask.cli.control.confirming import confirm, is_asked
+
+    if is_asked(len(request.targets), most):
+        from asynctask.cli.control.prompting import Prompt
+
+        confirm(request.command or _described(request.copying), request.targets, Prompt().ask)
+
+
+def _converse(request: Request, history_size: int) -> int:
+    """The interactive mode."""
+    if request.nostdin:
+        raise click.UsageError("-n: no command to run, and none can be asked for without standard input")
+    from asynctask.cli.interactive.session import interact
+    from asynctask.cli.loop import run_loop
+    from asynctask.cli.prompting import Asker
+    from asynctask.cli.runner import Execution
+
+    asker = Asker(logins=True)
+
+    async def run(request: Request, *, pool: ConnectionPool | None) -> int:
+        return await Execution(request, pool=pool, asker=asker).run()
+
+    return run_loop(interact(request, run, history_size=history_size))
+
+
+def _fed(request: Request) -> Request:
+    """The request for the nodes' shells to run what comes on standard input, as clush has it."""
+    from asynctask.cli.stdin import piped, script_command
+
+    if request.nostdin or not piped():
+        raise click.UsageError("no command to run: write it after the options")
+    return replace(request, command=script_command(request.prefix))
+
+
+def _show(wanted: Launch, request: Request) -> int:
+    from asynctask.cli.control.dry_run import dry_run
+    from asynctask.cli.control.ways import find_ways
+    from asynctask.cli.login import ssh_options
+
+    ways = find_ways(request.targets, ssh_options(request)) if request.worker in {"ssh", "openssh"} else {}
+    for line in dry_run(request, origins=wanted.origins, ways=ways):
+        click.echo(line)
+    return 0
+
+
+# -- from parameters to fields ----------------------------------------------------------------------
+
+
+def _check_together(given: Mapping[str, Any]) -> None:
+    for options in _EXCLUSIVE:
+        written = [spelled for name, spelled in options if given.get(name)]
+        if len(written) > 1:
+            raise click.UsageError(f"{' and '.join(written)} exclude each other: choose one")
+    copies = given.get("copy") or given.get("rcopy")
+    for name, spelled in (("dest", "--dest"), ("preserve", "-p")):
+        if given.get(name) and not copies:
+            raise click.UsageError(f"{spelled} goes with --copy or --rcopy")
+    if copies and not given.get("words"):
+        raise click.UsageError("no files to copy: name them after the options")
+    if given.get("topology"):
+        raise click.UsageError("--topology: there are no gateways yet; -J goes by a jump host")
+
+
+def _load(given: Mapping[str, Any]) -> Settings:
+    from asynctask.cli.settings.loading import load
+
+    settings = load(conf=given.get("conf"), mode=given.get("mode"), overrides=given.get("overrides", ()))
+    for warning in () if given.get("quiet") else settings.warnings:
+        _tell(warning)
+    return settings
+
+
+def _wanted(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of the request that options fill."""
+    wanted = {name: value for name, value in given.items() if name in _FIELDS}
+    for name, verbosity in _VERBOSITY.items():
+        if given.get(name):
+            wanted["verbosity"] = verbosity
+    if given.get("remote") == "no":  # clush's way to say: here
+        wanted["worker"] = "exec"
+    return wanted
+
+
+def _copying(given: Mapping[str, Any], words: Sequence[str]) -> Copying | None:
+    if not (given.get("copy") or given.get("rcopy")):
+        return None
+    return Copying(
+        sources=tuple(words),
+        dest=given.get("dest"),
+        back=bool(given.get("rcopy")),
+        preserve=bool(given.get("preserve")),
+    )
+
+
+def _described(copying: Copying | None) -> str:
+    assert copying is not None
+    return f"copy {'from' if copying.back else 'to'}: {' '.join(copying.sources)}"
+
+
+def _targets(given: Mapping[str, Any], source: str | None) -> Targets:
+    nodes: tuple[str, ...] = given.get("nodes", ())
+    for name in nodes:
+        if name and "[" not in name and "," not in name and os.path.exists(name):  # noqa: PTH110 (any text)
+            _tell(f"-w {name}: a file of that name is here; did the shell put it there for a pattern?")
+    return Targets(
+        nodes,
+        given.get("group", ()),
+        given.get("hostfile", ()),
+        given.get("everything", False),
+        given.get("exclude", ()),
+        given.get("exclude_group", ()),
+        source,
+    )
+
+
+def _picked(targets: tuple[str, ...], count: int) -> tuple[str, ...]:
+    """So many of them at random, in their order."""
+    if count >= len(targets):
+        return targets
+    chosen = set(random.sample(range(len(targets)), count))
+    return tuple(node for place, node in enumerate(targets) if place in chosen)
+
+
+def _fold(names: Sequence[str]) -> str:
+    from asynctask.cli.output.labels import fold
+
+    return fold(names)
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"asynctask: {visible(encoded(text)).decode()}\n")

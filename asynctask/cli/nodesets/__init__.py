@@ -1,0 +1,1 @@
+"""What ``asynctask nodes`` is made of."""

@@ -1,0 +1,277 @@
+"""The options that several sub-commands have, as decorators; each group once.
+
+An option that was not written has no value here: what holds then is a matter of modes and configuration.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import click
+from click.core import ParameterSource
+
+__all__ = (
+    "SECONDS",
+    "VARIABLE",
+    "configuration_options",
+    "control_options",
+    "given",
+    "login_options",
+    "output_options",
+    "record_options",
+    "running_options",
+    "target_options",
+)
+
+Command: TypeAlias = Callable[..., Any]
+
+
+class _Seconds(click.FloatRange):
+    """A number of seconds; 0 is no limit, as clush has it."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+        return seconds or math.inf
+
+
+SECONDS = _Seconds(min=0)
+
+
+class _Checked(click.ParamType):  # type: ignore[type-arg]  # click before 8.4 has none
+    """Text in a notation of its own, which is kept as text: it is data of the request."""
+
+    def __init__(self, name: str, check: Callable[[str], object]) -> None:
+        self.name = name
+        self._check = check
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from asynctask.errors import UsageError
+
+        text = str(value)
+        try:
+            self._check(text)
+        except UsageError as exc:
+            self.fail(str(exc), param, ctx)
+        return text
+
+
+def _check_halt(text: str) -> object:
+    from asynctask.cli.control.halting import Halt
+
+    return Halt.parse(text)
+
+
+def _check_share(text: str) -> object:
+    from asynctask.cli.control.shares import Share
+
+    return Share.parse(text)
+
+
+class _Variable(click.ParamType):  # type: ignore[type-arg]
+    """``NAME=VALUE``."""
+
+    name = "variable"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        name, equals, text = str(value).partition("=")
+        if not (name and equals):
+            self.fail(f"{value!r}: NAME=VALUE is expected", param, ctx)
+        return name, text
+
+
+VARIABLE = _Variable()
+_HALT = _Checked("halt", _check_halt)
+_SHARE = _Checked("share", _check_share)
+
+
+def _decorator(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _flag(*words: str, **more: Any) -> Callable[[Command], Command]:
+    return click.option(*words, is_flag=True, **more)
+
+
+target_options = _decorator(
+    click.option("-w", "--nodes", multiple=True, metavar="NODES", help="Run on these nodes: web[1-9],db1."),
+    click.option("-x", "--exclude", multiple=True, metavar="NODES", help="But not on these."),
+    click.option("-g", "--group", multiple=True, metavar="GROUP", help="Run on the nodes of a group."),
+    click.option(
+        "-X", "--exclude-group", multiple=True, metavar="GROUP", help="But not on those of this one."
+    ),
+    _flag("-a", "--all", "everything", help="Run on all nodes of the group source."),
+    click.option("-s", "--groupsource", metavar="SOURCE", help="Where groups are looked up."),
+    click.option("--groupsconf", metavar="FILE", help="Instead of groups.conf."),
+    click.option(
+        "--hostfile",
+        "--machinefile",
+        "hostfile",
+        multiple=True,
+        metavar="FILE",
+        help="Run on the nodes that are listed in a file; - is standard input.",
+    ),
+    click.option("--pick", type=click.IntRange(min=1), metavar="N", help="Only on N of them, at random."),
+)
+
+login_options = _decorator(
+    click.option("-l", "--user", metavar="USER", help="Log in as this user."),
+    click.option("-F", "--ssh-config", metavar="FILE", help="Instead of ~/.ssh/config."),
+    click.option(
+        "--host-keys",
+        type=click.Choice(["strict", "accept-new", "off"]),
+        help="accept-new: trust the first key that a node shows, and record it. off: talk to a node"
+        " whatever its key, which lets anybody in between listen.",
+    ),
+)
+
+_more_login_options = _decorator(
+    click.option("-J", "--jump", metavar="HOSTS", help="Go by these hosts, with commas between."),
+    click.option(
+        "-o", "--options", "ssh_options", metavar="TEXT", help="Options as the program ssh has them."
+    ),
+    _flag("-k", "--ask-login", help="Ask for the password to log in with, once for all nodes."),
+)
+
+running_options = _decorator(
+    click.option(
+        "-f", "--fanout", type=click.IntRange(min=1), metavar="N", help="How many at once. [default: 64]"
+    ),
+    click.option(
+        "-t",
+        "--connect-timeout",
+        "--connect_timeout",
+        type=SECONDS,
+        metavar="S",
+        help="Seconds to connect and log in. [default: as ~/.ssh/config says, else 10]",
+    ),
+    click.option(
+        "-u",
+        "--command-timeout",
+        "--command_timeout",
+        type=SECONDS,
+        metavar="S",
+        help="Seconds for the command on each node. [default: no limit]",
+    ),
+    click.option(
+        "-R",
+        "--worker",
+        metavar="WORKER",
+        help="ssh; openssh: by the system's ssh; or exec: run it here. [default: ssh]",
+    ),
+    _flag("-n", "--nostdin", help="Do not pass standard input on."),
+    _more_login_options,
+    login_options,
+)
+
+output_options = _decorator(
+    _flag("-b", "--dshbak", "gather", help="Show the same output once, at the end."),
+    _flag("-B", "gather_both", help="The same, with standard error mixed in."),
+    _flag(
+        "-L",
+        "by_node",
+        help="Show the output at the end, by node; with -b or -B each line as soon as all have printed it.",
+    ),
+    _flag("-N", "no_label", help="No label in front of lines."),
+    _flag("-r", "--regroup", help="Show groups in place of their nodes."),
+    _flag("-G", "--groupbase", help="Group names without their source."),
+    _flag("--diff", help="Show the most common output, and how the others differ from it."),
+    _flag(
+        "--similar",
+        help="As -b, but output that differs only in the node's own name, in numbers or times is the same.",
+    ),
+    click.option(
+        "--outliers",
+        type=click.Choice(["first", "last"]),
+        help="Where the outputs of the fewest nodes stand.",
+    ),
+    click.option("--outdir", metavar="DIR", help="Write the output of each node to a file there."),
+    click.option("--errdir", metavar="DIR", help="The same for standard error."),
+    _flag("--json", help="One JSON object for each node, as it ends."),
+    _flag("--events", help="One JSON object for each thing that happens, as it happens."),
+    click.option(
+        "--color",
+        type=click.Choice(["never", "always", "auto"]),
+        help="Colours. [default: on a terminal, as NO_COLOR and CLICOLOR say]",
+    ),
+    _flag("-P", "--progress", help="Show progress whatever else is shown."),
+    _flag("-S", "--maxrc", help="Exit with the largest exit code of all."),
+    _flag("-q", "--quiet", "quiet", help="No progress, no counts."),
+    _flag("-v", "--verbose", "verbose", help="Say more; with -b show lines also as they come."),
+    _flag("-d", "--debug", "debug", help="Say what happens inside."),
+)
+
+control_options = _decorator(
+    click.option(
+        "--retries", type=click.IntRange(min=0), metavar="N", help="How often to try again where it failed."
+    ),
+    click.option(
+        "--halt",
+        type=_HALT,
+        metavar="WHEN",
+        help="Stop early: now,fail=1 stops all at the first failure; soon,fail=10% starts no more nodes;"
+        " soon,timeout=3.",
+    ),
+    click.option("--canary", type=click.IntRange(min=1), metavar="N", help="First on N nodes alone."),
+    click.option("--batch", type=_SHARE, metavar="N|N%", help="In batches, one after the other."),
+    click.option("--check", metavar="COMMAND", help="Run this here after a batch; go on if it returns 0."),
+    click.option("--deadline", type=SECONDS, metavar="S", help="Seconds for the whole run."),
+    click.option(
+        "--quorum",
+        type=_SHARE,
+        metavar="N|N%",
+        help="Enough when the command has gone well on so many nodes.",
+    ),
+    click.option(
+        "--delay",
+        type=click.FloatRange(min=0),
+        metavar="S",
+        help="Seconds from one node's start to the next.",
+    ),
+    click.option(
+        "--confirm",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Ask before it runs on more than N nodes.",
+    ),
+    _flag("-y", "--yes", help="Ask nothing of that kind."),
+    _flag("--dry-run", help="Show what would be run where, and run nothing."),
+)
+
+record_options = _decorator(
+    click.option("--history/--no-history", default=None, help="Whether to keep the run in the history."),
+)
+
+configuration_options = _decorator(
+    click.option("-m", "--mode", metavar="MODE", help="A mode of the configuration: sudo."),
+    click.option("--conf", metavar="FILE", help="Read this configuration alone."),
+    click.option(
+        "-O",
+        "--option",
+        "overrides",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Set what the configuration sets.",
+    ),
+)
+
+
+def given(ctx: click.Context) -> dict[str, Any]:
+    """What was written on the command line, by the names of the parameters."""
+    return {
+        name: value
+        for name, value in ctx.params.items()
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }

@@ -1,0 +1,233 @@
+"""Carries a request out on a task: batches, attempts, several copies; and decides when it ends early."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from time import monotonic
+from typing import Any
+
+from asynctask.cli.control.batches import plan
+from asynctask.cli.control.halting import Halt, HaltWatch, is_failure
+from asynctask.cli.control.quorum import QuorumWatch
+from asynctask.cli.control.retrying import Retrying
+from asynctask.cli.control.shares import Share
+from asynctask.cli.course import Again, Course, Next, Over
+from asynctask.cli.fan import fan
+from asynctask.cli.request import Request
+from asynctask.cli.view import View
+from asynctask.errors import HandlerErrors, TaskTimeoutError
+from asynctask.outcome import NodeResult
+from asynctask.task import Task
+from asynctask.timer import Timer
+from asynctask.workers.base import Worker
+
+__all__ = ("Batch", "Gate", "Rolling")
+
+
+class Batch:
+    """A batch that is over, for those who decide whether the next one begins."""
+
+    def __init__(
+        self, number: int, count: int, results: Sequence[NodeResult], before: Sequence[NodeResult]
+    ) -> None:
+        self.number = number
+        """From 1."""
+        self.count = count
+        """How many batches the run has."""
+        self.results = results
+        """Of the nodes of this one."""
+        self.done = len(before) + len(results)
+        """How many nodes are over, in all batches."""
+        self.failed = sum(map(is_failure, [*before, *results]))
+        """How many of these have not ended well."""
+
+
+#: Asked after each batch but the last: why not to go on, or ``None``.
+Gate = Callable[[Batch], Awaitable[str | None]]
+
+
+class Rolling:
+    """One run of a request.
+
+    Args:
+        request: what to do.
+        task: where; it is entered, and runs nothing else.
+        views: who hears it.
+        settings: keywords for the workers.
+        gate: asked after each batch but the last.
+        on_batch: called with the number of a batch that begins and how many there are, if there are several.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        task: Task,
+        views: Sequence[View],
+        settings: dict[str, Any],
+        gate: Gate,
+        on_batch: Callable[[int, int], object] = lambda number, count: None,
+    ) -> None:
+        self._request = request
+        self._task = task
+        self._views = views
+        self._settings = {**settings, "handler": fan(views, self._after)}
+        self._gate = gate
+        self._on_batch = on_batch
+        total = len(request.targets)
+        self._batches = plan(request.targets, _share(request.batch), request.canary)
+        steps = 1 if request.copying is None else len(request.copying.sources)
+        self._course = Course(request.targets, steps, Retrying(request.retries).pause_after)
+        self._halt = HaltWatch(None if request.halt is None else Halt.parse(request.halt), total)
+        self._quorum = QuorumWatch(_share(request.quorum), total)
+        self._waiting: dict[Timer, str] = {}  # for the next attempt at a node
+        self._end_by = math.inf
+        self.cut_short: str | None = None
+        """Why the run ended early and that is a failure, in words."""
+        self.enough: str | None = None
+        """Why it ended early and that is well."""
+        self.faults: list[Exception] = []
+        """What views have raised, against their contract."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether no node begins anything again."""
+        return self._course.stopping
+
+    async def run(self) -> Sequence[NodeResult]:
+        """Do it; how each node ended, in the order of the targets.
+
+        Cancelling stops all nodes and waits until they are gone, as for :meth:`Task.run`.
+        """
+        if self._request.deadline is not None:
+            self._end_by = monotonic() + self._request.deadline
+        over: list[NodeResult] = []
+        for number, nodes in enumerate(self._batches, 1):
+            if len(self._batches) > 1:
+                self._on_batch(number, len(self._batches))
+            await self._run_batch(nodes)
+            results = self._course.results(nodes)
+            if number < len(self._batches) and not self.stopping:
+                reason = await self._gate(Batch(number, len(self._batches), results, over))
+                if reason is not None:
+                    self._cut_short(reason)
+            over += results
+            if self.stopping:
+                break
+        await self._finish(self._request.targets)
+        return self._course.results(self._request.targets)
+
+    def stop(self, *, kill: bool = False) -> None:
+        """Stop all nodes; may be called again to give them no more time."""
+        self._course.stopping = True
+        self._task.abort(kill=kill)
+
+    # -- what it does -----------------------------------------------------------------------------
+
+    async def _run_batch(self, nodes: Sequence[str]) -> None:
+        left = self._end_by - monotonic()
+        if left <= 0:
+            self._cut_short(_late(self._request.deadline))
+            return
+        self._start(nodes, 0)
+        try:
+            await self._task.run(None if left == math.inf else left)
+        except TaskTimeoutError:
+            self._cut_short(_late(self._request.deadline))
+        except HandlerErrors as exc:
+            late, faults = exc.split(TaskTimeoutError)
+            if late is not None:
+                self._cut_short(_late(self._request.deadline))
+            self.faults += [] if faults is None else faults.exceptions
+        self._waiting.clear()
+        await self._finish(nodes)
+
+    def _start(self, nodes: Sequence[str], step: int) -> Worker:
+        request = self._request
+        copying = request.copying
+        if copying is None:
+            return self._task.shell(_command(request), nodes=nodes, **self._settings)
+        source = copying.sources[step]
+        put = self._task.rcopy if copying.back else self._task.copy
+        return put(
+            source, destination(source, copying.dest), nodes, preserve=copying.preserve, **self._settings
+        )
+
+    async def _after(self, node: str, result: NodeResult) -> None:
+        """Something has ended on a node: what comes next is decided before anything is awaited."""
+        match self._course.after(result):
+            case Next(step):
+                self._start([node], step)
+            case Again(pause, step):
+                timer = self._task.timer(pause, _Retry(lambda: self._start([node], step)))
+                self._waiting[timer] = node
+            case Over(last, attempt):
+                self._judge(last)
+                await self._tell(last, attempt)
+
+    async def _finish(self, nodes: Iterable[str]) -> None:
+        """End what was left: nodes that never started, and those that waited for another attempt."""
+        for left in self._course.unfinished(nodes, monotonic()):
+            self._judge(left.result)
+            await self._tell(left.result, left.attempt)
+
+    async def _tell(self, result: NodeResult, attempt: int) -> None:
+        for view in self._views:
+            await view.node_over(result, attempt)
+
+    # -- what it decides --------------------------------------------------------------------------
+
+    def _judge(self, result: NodeResult) -> None:
+        """Whether the run ends early, now that this node is over."""
+        if self.stopping:
+            return
+        how = self._halt.hear(result)
+        if how is not None:
+            self._cut_short(self._halt.reason, now=how == "now")
+            return
+        decision = self._quorum.hear(result)
+        if decision == "reached" and self._course.is_left():
+            self.enough = self._quorum.reason
+            self.stop()
+        elif decision == "missed":
+            self._cut_short(self._quorum.reason)
+
+    def _cut_short(self, reason: str | None, *, now: bool = False) -> None:
+        if self.cut_short is None:
+            self.cut_short = reason
+        self._course.stopping = True
+        for timer in self._waiting:
+            timer.invalidate()
+        self._waiting.clear()
+        if now:
+            self._task.abort()
+        else:
+            self._task.halt()
+
+
+class _Retry:
+    """Starts the next attempt when its time has come."""
+
+    def __init__(self, start: Callable[[], object]) -> None:
+        self._start = start
+
+    def ev_timer(self, timer: Timer) -> None:
+        self._start()
+
+
+def _command(request: Request) -> str:
+    return f"{request.prefix} {request.command}" if request.prefix else request.command
+
+
+def destination(source: str, dest: str | None) -> str:
+    """Where a copy goes: by default to the directory that its source is in, as clush has it."""
+    return os.path.dirname(os.path.abspath(source)) if dest is None else dest  # noqa: PTH100, PTH120 (a path there)
+
+
+def _share(text: str | None) -> Share | None:
+    return None if text is None else Share.parse(text)
+
+
+def _late(deadline: float | None) -> str:
+    return f"the deadline of {deadline:g} s was reached (--deadline)"

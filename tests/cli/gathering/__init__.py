@@ -1,0 +1,1 @@
+"""Tests of what ``asynctask gather`` is made of."""

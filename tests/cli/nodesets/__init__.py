@@ -1,0 +1,1 @@
+"""Tests of what ``asynctask nodes`` is made of."""
