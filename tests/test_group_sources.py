@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from asynctask.errors import GroupError, NodeSetError
-from asynctask.nodes import expand, regroup
+from asynctask.group_sources import Resolver, cannot_list, use_groups_file
+from asynctask.nodes import expand, groups, parse, regroup
 
 
 def _message(nodes: str, source: str | None = None) -> str:
@@ -143,3 +145,48 @@ def test_a_node_name_never_reaches_a_shell_unchecked(site_groups: Path, tmp_path
     with pytest.raises(GroupError, match=r"^node name 'x;touch\$IFS.*' is refused"):
         regroup(f"x;touch$IFS{pwned}")
     assert not pwned.exists()
+
+
+def test_groups_of_another_file(tmp_path: Path, site_groups: Path) -> None:
+    """From then on groups are looked up there."""
+    (tmp_path / "other.conf").write_text("[local]\nmap: echo other[1-2]\n")
+
+    use_groups_file(str(tmp_path / "other.conf"))
+
+    assert str(parse("@any")) == "other[1-2]"
+    assert Resolver().sources() == ["local"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "No such file or directory"),
+        (b"no section\n", "File contains no section headers."),
+        (b"\xff\n", "'utf-8' codec can't decode"),
+    ],
+)
+def test_a_file_of_groups_that_cannot_be_used(tmp_path: Path, content: bytes | None, reason: str) -> None:
+    """ClusterShell would pass over it without a word."""
+    path = tmp_path / "other.conf"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(GroupError, match=f"^group configuration {re.escape(str(path))}: {reason}"):
+        use_groups_file(str(path))
+
+
+def test_sources_in_order(site_groups: Path) -> None:
+    """The default one is first, or the one that was chosen."""
+    assert Resolver().sources()[0] == "file"
+    assert Resolver("shell").sources()[:2] == ["shell", "file"]
+    with pytest.raises(GroupError, match="^unknown group source 'nosuch'; read "):
+        Resolver("nosuch").sources()
+
+
+@pytest.mark.parametrize(("source", "told"), [("mute", True), ("broken", False)])
+def test_a_source_that_cannot_list(site_groups: Path, source: str, told: bool) -> None:
+    """It is told from one that does not answer."""
+    with pytest.raises(GroupError) as raised:
+        groups(source)
+
+    assert cannot_list(raised.value) is told

@@ -17,7 +17,18 @@ from hypothesis import strategies as st
 
 from asynctask import nodes
 from asynctask.errors import EmptyTargetsError, GroupError, NodeSetError, PlaceholderError
-from asynctask.nodes import Template, all_nodes, count, expand, fold, groups, memberships, parse, regroup
+from asynctask.nodes import (
+    Template,
+    all_nodes,
+    count,
+    expand,
+    fold,
+    groups,
+    memberships,
+    parse,
+    regroup,
+    sources,
+)
 
 NAMES = st.from_regex(r"[a-z]{1,3}(-[a-z])?[0-9]{0,3}(\.[a-z]{1,2})?", fullmatch=True)
 
@@ -194,6 +205,7 @@ def test_an_empty_group_is_an_empty_set(site_groups: Path) -> None:
 def test_groups_lists_the_names_of_a_source(site_groups: Path) -> None:
     """Names are ready to be used as node sets."""
     assert groups("shell") == ("@shell:cpu", "@shell:gpu")
+    assert groups("shell", prefix=False) == ("@cpu", "@gpu")
     assert groups() == ("@db", "@empty", "@front", "@loop", "@odd", "@web")
 
 
@@ -216,6 +228,17 @@ def test_all_nodes_of_an_unknown_source(site_groups: Path) -> None:
         all_nodes("nosuch")
 
 
+def test_sources_are_listed_from_the_one_in_force_on(site_groups: Path) -> None:
+    """The rest as it is configured."""
+    assert sources() == ("file", "shell", "mute", "broken")
+    assert sources("mute") == ("mute", "file", "shell", "broken")
+
+
+def test_memberships_may_lack_their_source(site_groups: Path) -> None:
+    """For where it is known anyway."""
+    assert list(memberships("gpu1", "shell", prefix=False)) == ["@gpu"]
+
+
 def test_memberships_tell_whole_groups_and_parts(site_groups: Path) -> None:
     """Each group with what it has, and what of that was asked about."""
     found = memberships("gpu1,cpu[1-2]", "shell")
@@ -229,6 +252,7 @@ def test_memberships_tell_whole_groups_and_parts(site_groups: Path) -> None:
 def test_regroup_names_the_groups_that_are_complete(site_groups: Path) -> None:
     """What fills no group keeps its own name."""
     assert regroup("cpu[1-4],gpu1", "shell") == "@shell:cpu,gpu1"
+    assert regroup("cpu[1-4],gpu1", "shell", prefix=False) == "@cpu,gpu1"
 
 
 # -- placeholders ---------------------------------------------------------------------------

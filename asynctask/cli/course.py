@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asynctask.outcome import NodeResult, Outcome, Times
 
@@ -64,9 +64,11 @@ class Course:
         """What comes after something has ended on a node."""
         place = self._places[result.node]
         place.latest = result
-        if result.ok and place.step + 1 < self._steps and not self.stopping:
+        if result.ok and place.step + 1 < self._steps:
             place.step += 1
-            return Next(place.step)
+            if not self.stopping:
+                return Next(place.step)
+            result = place.latest = _broken_off(result)
         pause = None if result.ok or self.stopping else self._pause(result, place.attempt)
         if pause is not None:
             place.attempt += 1
@@ -81,8 +83,11 @@ class Course:
             place = self._places[node]
             if not place.over:
                 place.over = True
-                place.attempt -= place.latest is not None
-                place.latest = place.latest or never_started(node, now)
+                place.attempt -= place.latest is not None and not place.latest.ok
+                if place.latest is None:
+                    place.latest = never_started(node, now)
+                elif place.latest.ok:
+                    place.latest = _broken_off(place.latest)
                 left.append(Over(place.latest, max(1, place.attempt)))
         return left
 
@@ -97,6 +102,11 @@ class Course:
     def results(self, nodes: Iterable[str]) -> list[NodeResult]:
         """The last results of those nodes that have one, in this order."""
         return [latest for node in nodes if (latest := self._places[node].latest) is not None]
+
+
+def _broken_off(result: NodeResult) -> NodeResult:
+    """That of a node whose last step went well, and whose next one does not come."""
+    return replace(result, outcome=Outcome.ABORTED, rc=None)
 
 
 def never_started(node: str, now: float) -> NodeResult:

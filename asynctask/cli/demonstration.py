@@ -7,10 +7,12 @@ import shlex
 import signal
 from dataclasses import dataclass
 
-from asynctask.cli.display import show_by_node, show_gathered
+from asynctask.cli.output.by_node import ByNodeView
+from asynctask.cli.output.gathered import GatheredView
+from asynctask.cli.output.style import Style
+from asynctask.cli.output.summary import failure_lines
 from asynctask.cli.screen import Screen
 from asynctask.cli.signals import EXIT_SIGNAL, signals_handled
-from asynctask.cli.summary import failure_lines
 from asynctask.cli.writer import STDOUT
 from asynctask.nodes import fold
 from asynctask.ssh.options import SSHOptions
@@ -111,9 +113,9 @@ class _Demonstration:
             results = (await self._task.run()).all()
         self._task = None
         if scene.gather:
-            await show_gathered(self._screen, results, label=True, count=True)
+            await GatheredView(self._screen, Style()).over(results)
         else:
-            await show_by_node(self._screen, results, label=True)
+            await ByNodeView(self._screen, Style()).over(results)
         for line in failure_lines(results, every=True):
             await self._say(f"asynctask: {line}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import sys
@@ -113,9 +114,13 @@ def consent(request: Request, most: int | None) -> None:
     from asynctask.cli.control.confirming import confirm, is_asked
 
     if is_asked(len(request.targets), most):
-        from asynctask.cli.control.prompting import Prompt
+        confirm(request.command or _described(request.copying), request.targets, _ask)
 
-        confirm(request.command or _described(request.copying), request.targets, Prompt().ask)
+
+def _ask(question: str) -> str | None:
+    from asynctask.cli.prompting import Asker, has_terminal
+
+    return asyncio.run(Asker().ask(question, echo=True)) or "" if has_terminal() else None
 
 
 def _converse(request: Request, history_size: int) -> int:

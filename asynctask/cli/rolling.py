@@ -81,7 +81,10 @@ class Rolling:
         self._course = Course(request.targets, steps, Retrying(request.retries).pause_after)
         self._halt = HaltWatch(None if request.halt is None else Halt.parse(request.halt), total)
         self._quorum = QuorumWatch(_share(request.quorum), total)
+        self._decided: dict[str, Again | Next | Over] = {}  # what comes next, until views have heard the end
         self._waiting: dict[Timer, str] = {}  # for the next attempt at a node
+        # Told in the turn in which a node ends, before its place goes to the next one.
+        task._on_ends.append(self._decide)
         self._end_by = math.inf
         self.cut_short: str | None = None
         """Why the run ended early and that is a failure, in words."""
@@ -155,15 +158,14 @@ class Rolling:
         )
 
     async def _after(self, node: str, result: NodeResult) -> None:
-        """Something has ended on a node: what comes next is decided before anything is awaited."""
-        match self._course.after(result):
-            case Next(step):
+        """All views have heard that something has ended on a node."""
+        match self._decided.pop(node):
+            case Next(step) if not self.stopping:
                 self._start([node], step)
-            case Again(pause, step):
+            case Again(pause, step) if not self.stopping:
                 timer = self._task.timer(pause, _Retry(lambda: self._start([node], step)))
                 self._waiting[timer] = node
             case Over(last, attempt):
-                self._judge(last)
                 await self._tell(last, attempt)
 
     async def _finish(self, nodes: Iterable[str]) -> None:
@@ -177,6 +179,12 @@ class Rolling:
             await view.node_over(result, attempt)
 
     # -- what it decides --------------------------------------------------------------------------
+
+    def _decide(self, results: Sequence[NodeResult]) -> None:
+        for result in results:
+            decided = self._decided[result.node] = self._course.after(result)
+            if isinstance(decided, Over):
+                self._judge(decided.result)
 
     def _judge(self, result: NodeResult) -> None:
         """Whether the run ends early, now that this node is over."""

@@ -233,9 +233,7 @@ class Execution:
 
         async def verdict() -> str | None:
             if failed and request.halt is None:
-                return (
-                    f"batch {batch.number} of {batch.count}: {self._titles.of(failed)} did not end well"
-                )
+                return f"batch {batch.number} of {batch.count}: {self._titles.of(failed)} did not end well"
             return None
 
         return await pass_gate(verdict, self._ask) or (
@@ -284,14 +282,15 @@ class Execution:
         if self._screen.error is not None:
             return
         if not (request.quiet and request.maxrc):
-            for line in failure_lines(self._results, self._titles, every=request.verbose):
+            lines = list(failure_lines(self._results, self._titles, every=request.verbose))
+            for line in lines:
                 say(f"asynctask: {line}")
+            if len(lines) > 1 or request.verbose:
+                say(f"asynctask: {summary_line(self._results, self._titles, self._attempts.counts)}")
         if rolling.cut_short is not None and not self._caught:
             say(f"asynctask: {rolling.cut_short}")
         if rolling.enough is not None and not request.quiet:
             say(f"asynctask: {rolling.enough}")
-        if request.verbose and not self._caught:
-            say(f"asynctask: {summary_line(self._results, self._titles, self._attempts.counts)}")
         for fault in rolling.faults:
             where = "; ".join(getattr(fault, "__notes__", ()))
             say(f"asynctask: a fault of this program, please report it: {fault!r}; {where}")

@@ -6,6 +6,7 @@ were written. Nothing is left out in silence: what cannot be followed is an erro
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ _ANYWAY = frozenset("knqTvxy")
 _NOT_A_COMMAND = frozenset("fGMNstVXY") | frozenset("DELOQRSWew")
 #: What only the system's ``ssh`` can do.
 _OPENSSH_ONLY = frozenset("gK") | frozenset("BI")
+_SETTING = re.compile(r"[A-Za-z0-9]+=")
 _WITH_VALUE = frozenset(_VALUES) | frozenset("DELOQRSWewBIFo")
 
 
@@ -59,9 +61,13 @@ class SSHWords:
 def parse(text: str) -> list[str]:
     """The words of options that stand in one text, as a shell splits them.
 
+    A text that is ``KEY=VALUE`` is one setting, as after ``ssh -o``.
+
     Raises:
         UsageError: a quotation mark is missing.
     """
+    if _SETTING.match(text):
+        return ["-o", text]
     try:
         return shlex.split(text)
     except ValueError as exc:

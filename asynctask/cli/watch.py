@@ -9,6 +9,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from asynctask.cli.options import login_options
+
 __all__ = ("command",)
 
 _EXAMPLES = """\b
@@ -157,13 +159,7 @@ def _running_options(command: Callable[..., None]) -> Callable[..., None]:
                 help="What COMMAND reads: lines of URLs or JSON, or paths with NUL after each.",
             ),
             click.option("--dead-letters", metavar="FILE", help="Write there what failed in the end."),
-            click.option("-l", "--user", metavar="USER", help="Log in as this user."),
-            click.option("-F", "--ssh-config", metavar="FILE", help="Instead of ~/.ssh/config."),
-            click.option(
-                "--host-keys",
-                type=click.Choice(["strict", "accept-new", "off"]),
-                help="As for asynctask run.",
-            ),
+            login_options,
             click.option("-N", "no_label", is_flag=True, help="No label in front of lines."),
         )
     ):

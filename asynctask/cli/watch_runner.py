@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from asynctask.cli.display import LiveDisplay, title
 from asynctask.cli.loop import run_loop
+from asynctask.cli.output.labels import Titles
+from asynctask.cli.output.live import LiveView
+from asynctask.cli.output.style import Style
 from asynctask.cli.screen import Screen
 from asynctask.cli.signals import EXIT_SIGNAL, signals_handled
 from asynctask.cli.targets import Targets
@@ -192,7 +194,7 @@ class _Execution:
             rules, settings["maker"] = _without_keeping(rules)
         else:
             label = not request.no_label and (request.rules is not None or bool(request.nodes))
-            settings["handler"] = LiveDisplay(screen, label=label)
+            settings["handler"] = LiveView(screen, Style(label=label))
             ssh = SSHOptions(config=request.ssh_config, user=request.user, host_keys=request.host_keys)
             ssh.config_files()  # else a missing one would be told at the first change
             settings["ssh"] = ssh
@@ -220,7 +222,7 @@ class _Execution:
         engine = self._engine
         if len(self._caught) == 1:
             nodes = [] if engine is None else engine.active_nodes()
-            what = f"stopping what still runs: {title(nodes)}" if nodes else "stopping"
+            what = f"stopping what still runs: {Titles().of(nodes)}" if nodes else "stopping"
             self._screen.say(f"asynctask: {signal.Signals(number).name}: {what}")
             self._stop()
             if number != signal.SIGINT:  # nobody may be there to send another one

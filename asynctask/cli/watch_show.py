@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from asynctask.cli.display import title
+from asynctask.cli.output.labels import Titles
 from asynctask.cli.screen import Screen
 from asynctask.cli.terminal import encoded, visible
 from asynctask.cli.writer import STDOUT
@@ -124,7 +124,7 @@ def _rule(rule: Rule) -> Iterator[str]:
         worker = rule.worker or "ssh"
         try:
             worker_class(worker)
-            where = f"on {title(expand(rule.nodes))} by {worker}"
+            where = f"on {Titles().of(expand(rule.nodes))} by {worker}"
         except UsageError as exc:
             raise UsageError(f"rule {rule.name!r}: {exc}") from exc
     yield f"  runs {where}: {rule.run}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from asynctask.cli.course import Again, Course, Next, Over, never_started
@@ -16,6 +18,10 @@ def _result(node: str, rc: int) -> NodeResult:
 
 def _course(*nodes: str, steps: int = 1, retries: int = 0) -> Course:
     return Course(nodes, steps, lambda result, attempt: attempt * 10.0 if attempt <= retries else None)
+
+
+def _broken_off(node: str) -> NodeResult:
+    return replace(_result(node, 0), outcome=Outcome.ABORTED, rc=None)
 
 
 def test_a_node_that_ends_well_is_over() -> None:
@@ -55,8 +61,17 @@ def test_nothing_begins_again_in_a_run_that_is_stopping() -> None:
     course = _course("a", "b", steps=2, retries=1)
     course.stopping = True
 
-    assert course.after(_result("a", 0)) == Over(_result("a", 0), 1)
+    assert course.after(_result("a", 0)) == Over(_broken_off("a"), 1)
     assert course.after(_result("b", 1)) == Over(_result("b", 1), 1)
+
+
+def test_a_step_that_does_not_come() -> None:
+    """Half of it is not all: the node has not ended well."""
+    course = _course("a", steps=2)
+    course.after(_result("a", 0))
+    course.stopping = True
+
+    assert course.unfinished(["a"], 7.0) == [Over(_broken_off("a"), 1)]
 
 
 def test_what_is_left_at_the_end() -> None:

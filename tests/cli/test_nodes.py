@@ -89,7 +89,9 @@ def test_fold_expand_and_count(output: Output, words: list[str], expected: str) 
         (["-f", "a[1-3]", "--intersection", "a2", "--", "a9"], "a[2,9]\n"),
     ],
 )
-def test_sets_and_operations_apply_from_left_to_right(output: Output, words: list[str], expected: str) -> None:
+def test_sets_and_operations_apply_from_left_to_right(
+    output: Output, words: list[str], expected: str
+) -> None:
     """Whatever the spelling; an operation in front of the first set is meant for it."""
     assert output(*words) == expected
 
@@ -159,7 +161,10 @@ def test_groups(output: Output, site_groups: Path, words: list[str], expected: s
         (["-f", "--split", "0", "a"], "Invalid value for '--split': 0 is not in the range x>=1."),
         (["-e", "--axis", "1", "a1"], "--axis goes with -f, and not with -R"),
         (["--index", "a1", "--pick", "1", "a1"], "--index and --pick exclude each other"),
-        (["-f", "--autostep", "3x", "a1"], "Invalid value for '--autostep': '3x' is no number of nodes (4), "),
+        (
+            ["-f", "--autostep", "3x", "a1"],
+            "Invalid value for '--autostep': '3x' is no number of nodes (4), ",
+        ),
     ],
 )
 def test_usage(nodes: Nodes, words: list[str], message: str) -> None:

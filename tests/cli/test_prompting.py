@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
+import select
 import signal
 import sys
 import termios
@@ -115,6 +116,9 @@ async def test_an_answer_that_may_be_shown(person: Person) -> None:
 async def test_what_was_typed_before_is_no_answer(person: Person) -> None:
     """It was for somebody else."""
     person.types(b"ls\n")
+    async with asyncio.timeout(20):
+        while not select.select([person.terminal], [], [], 0)[0]:
+            await asyncio.sleep(0.001)
     asking = asyncio.create_task(Asker(path=person.path)(QUESTION))
     await person.sees(b"key: ")
     person.types(b"secret\n")
@@ -303,7 +307,7 @@ def test_on_a_real_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "async def main():\n"
         "    asker = Asker()\n"
         "    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, asker.stop)\n"
-        "    answers = [await asker.password('-k', f'{n}? ') for n in (1, 2)]\n"
+        "    answers = [await asker.password(f'-{n}', f'{n}? ') for n in (1, 2)]\n"
         "    return 0 if answers == ['secret', None] else 1\n"
         "sys.exit(run_loop(main()))\n"
     )

@@ -49,20 +49,20 @@ def test_options_choose_by_how_it_ended(asynctask: CommandLine) -> None:
     none = asynctask("retry", "1", "--unreachable")
 
     assert failed.stderr == b"asynctask: web1: failed with exit code 3\n"
-    assert both.stderr == b"asynctask: web1: failed with exit code 3\nasynctask: web2: timed out\n"
+    assert b"asynctask: web1: failed with exit code 3\nasynctask: web2: timed out\n" in both.stderr
     assert none.stderr == b"asynctask: run 1: no node of it ended so\n"
 
 
 def test_variables_are_given_again(asynctask: CommandLine, tmp_path: Path) -> None:
     """Their values are not kept; it is said how to give them."""
-    asynctask("run", "-w", "web1", "-R", "exec", "-q", "--env", "TOKEN=hunter2", 'echo "$TOKEN"; exit 1')
+    asynctask("run", "-w", "web1", "-R", "exec", "-q", "--env", "TOKEN=hunter2", '[ "$TOKEN" = other ]')
 
     refused = asynctask("retry")
     again = asynctask("retry", "--env", "TOKEN=other")
 
     assert refused.status == 1
     assert refused.stderr.startswith(b"asynctask: run 1 set TOKEN, and values are not kept: give them again")
-    assert again.stdout == b"web1: other\n"
+    assert again == (0, b"", b"")
     files = (tmp_path / "state" / "asynctask").iterdir()
     assert not any(b"hunter2" in path.read_bytes() for path in files)
 

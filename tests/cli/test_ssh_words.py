@@ -27,6 +27,8 @@ pytestmark = pytest.mark.one_loop("the command line runs on its own loop")
         ("-c aes128-ctr -m hmac-sha2-256", ("Ciphers=aes128-ctr", "MACs=hmac-sha2-256")),
         ("-b 127.0.0.2", ("BindAddress=127.0.0.2",)),
         ("-oStrictHostKeyChecking=no", ("StrictHostKeyChecking=no",)),
+        ("ConnectTimeout=5", ("ConnectTimeout=5",)),
+        ("ProxyCommand=nc -q0 %h %p", ("ProxyCommand=nc -q0 %h %p",)),
         ("-x -T -n -q -vvv -k -y", ()),
         ("-o ControlMaster=no", ("ControlMaster=no",)),
     ],
@@ -90,6 +92,7 @@ def test_what_only_the_system_can_do() -> None:
 
 def test_words() -> None:
     """They are split as a shell does it."""
+    assert parse("BatchMode=yes") == ["-o", "BatchMode=yes"]
     assert parse("-i 'my key'  -p 22") == ["-i", "my key", "-p", "22"]
 
 

@@ -195,7 +195,7 @@ class Recorder(View):
     def _finish(self, run: int | None, status: int) -> None:
         if self._store is None or run is None:
             return
-        from asynctask.cli.display import fold
+        from asynctask.cli.output.labels import fold
         from asynctask.cli.past.pruning import prune, prune_by_size
 
         self._store.finish(run, time.time(), status, fold(self._request.targets))

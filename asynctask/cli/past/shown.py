@@ -9,6 +9,8 @@ from typing import Any
 
 from asynctask.cli.output.labels import fold
 from asynctask.cli.past.records import Node, Run
+from asynctask.cli.screen import fitting
+from asynctask.cli.terminal import encoded, visible
 from asynctask.errors import NodeError
 from asynctask.messages import EMPTY, Message, MsgTree
 from asynctask.outcome import NodeResult, Outcome, Times
@@ -42,7 +44,7 @@ def table(
     for row in rows:
         cells = [align(cell, width) for align, cell, width in zip(aligns, row[:-1], widths, strict=True)]
         line = "  ".join([*cells, row[-1]])
-        lines.append(line if columns is None else _cut(line, columns))
+        lines.append(line if columns is None else _cut(visible(encoded(line)).decode(), columns))
     return lines
 
 
@@ -186,7 +188,9 @@ def _when(moment: float, *, seconds: bool = False) -> str:
 
 
 def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+    if fitting(text, width) == text:
+        return text
+    return fitting(text, width - 1) + "…"
 
 
 def dumped(fields: Mapping[str, Any]) -> str:

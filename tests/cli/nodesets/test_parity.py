@@ -200,19 +200,22 @@ def test_the_same_from_standard_input(
     ("line", "stdin", "theirs", "ours"),
     [
         ("-f", "node12", (0, b"node1\n"), (0, b"node12\n")),
-        ("-f a[1-5] --exclude=a2", "", (1, b""), (0, b"a[1,3-5]\n")),
+        ("-f a[1-5] --exclude=a2", "", (0, b"--exclude=a2,a[1-5]\n"), (0, b"a[1,3-5]\n")),
         ("-f -x a2 a[1-5]", "", (0, b"a[1-5]\n"), (0, b"a[1,3-5]\n")),
         ("-f -a -x web[1-2] -i web[2-3] -X @web", "", (0, b"web[1-2]\n"), (0, b"web[1-2]\n")),
         ("-f -a -X x9 -i web[1-2]", "", (0, b"web[1-2],x9\n"), (0, b"web[1-2]\n")),
         ("-f @nosuch", "", (0, b"\n"), (1, b"")),
         ("-e -S '''+a a[1-2]", "", (1, b""), (0, b"a1'''+aa2\n")),
         (
-            "-LL -s shell -G",
+            "-LL -G",
             "",
-            (0, b"@cpu cpu[1-4]\n@gpu gpu[1-2]\n@db \n@empty \n@front \n@web \n"),
             (
                 0,
-                b"@cpu cpu[1-4]\n@gpu gpu[1-2]\n@db db[1-2]\n@empty \n@front lb,web[1-3]\n@web web[1-3]\n",
+                b"@db db[1-2]\n@empty \n@front lb,web[1-3]\n@web web[1-3]\n@cpu \n@gpu \n",
+            ),
+            (
+                0,
+                b"@db db[1-2]\n@empty \n@front lb,web[1-3]\n@web web[1-3]\n@cpu cpu[1-4]\n@gpu gpu[1-2]\n",
             ),
         ),
     ],

@@ -83,12 +83,13 @@ def test_nothing_to_retry(history: Path, calls: Calls, capsys: Capture) -> None:
     assert capsys.readouterr().err == "asynctask: run 1: all of its nodes ended well\n"
 
 
-def test_a_run_that_goes_on_is_not_retried(history: Path, calls: Calls) -> None:
+@pytest.mark.parametrize("go", [lambda said: retry("1", (), said, ()), again])
+def test_a_run_that_goes_on_is_left_alone(history: Path, calls: Calls, go: Any) -> None:
     """Its process is named."""
     failed_run(history, status=None, controller=Controller.me())
 
     with pytest.raises(HistoryError, match=r"^run 1 still goes on: process \d+$"):
-        retry("last", (), {}, ())
+        go({})
     assert calls == []
 
 
