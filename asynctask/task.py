@@ -269,9 +269,9 @@ class Task(Intake, Getters):
         """Start no more nodes: what waits ends as never started, what runs goes on to its end.
 
         Returns at once, also in a handler; doing it again changes nothing. A node whose turn has come runs,
-        also if it is still connecting. Workers that are added to the run afterwards never start, either;
-        timers and ports go on. The run may still be aborted. On a task that does not run it forgets what is
-        scheduled, as :meth:`abort` does.
+        also if it is still connecting; when ``ev_end`` is heard of one, another may have begun in its place.
+        Workers that are added to the run afterwards never start, either; timers and ports go on. The run may
+        still be aborted. On a task that does not run it forgets what is scheduled, as :meth:`abort` does.
         """
         self._check_loop()
         if self._running is not None:

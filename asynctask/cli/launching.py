@@ -15,6 +15,7 @@ import click
 from asynctask.cli.request import Copying, Request
 from asynctask.cli.targets import Targets
 from asynctask.cli.terminal import encoded, is_terminal, visible
+from asynctask.cli.writer import STDOUT
 
 if TYPE_CHECKING:
     from asynctask.cli.settings.loading import Settings
@@ -130,9 +131,10 @@ def _converse(request: Request, history_size: int) -> int:
     from asynctask.cli.interactive.session import interact
     from asynctask.cli.loop import run_loop
     from asynctask.cli.prompting import Asker
-    from asynctask.cli.runner import Execution
+    from asynctask.cli.runner import Execution, log_to_stderr
 
-    asker = Asker(logins=True)
+    log_to_stderr(request)
+    asker = Asker()
 
     async def run(request: Request, *, pool: ConnectionPool | None) -> int:
         return await Execution(request, pool=pool, asker=asker).run()
@@ -155,8 +157,12 @@ def _show(wanted: Launch, request: Request) -> int:
     from asynctask.cli.login import ssh_options
 
     ways = find_ways(request.targets, ssh_options(request)) if request.worker in {"ssh", "openssh"} else {}
-    for line in dry_run(request, origins=wanted.origins, ways=ways):
-        click.echo(line)
+    plain = visible if is_terminal(STDOUT) else bytes
+    text = b"".join(
+        plain(encoded(line)) + b"\n" for line in dry_run(request, origins=wanted.origins, ways=ways)
+    )
+    sys.stdout.buffer.write(text)
+    sys.stdout.flush()
     return 0
 
 
@@ -172,6 +178,8 @@ def _check_together(given: Mapping[str, Any]) -> None:
     for name, spelled in (("dest", "--dest"), ("preserve", "-p")):
         if given.get(name) and not copies:
             raise click.UsageError(f"{spelled} goes with --copy or --rcopy")
+    if copies and given.get("env"):
+        raise click.UsageError("--env: copies have no environment")
     if copies and not given.get("words"):
         raise click.UsageError("no files to copy: name them after the options")
     if given.get("topology"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asynctask.cli.ssh_words import parse, read_words
+from asynctask.errors import UsageError
 from asynctask.ssh.options import SSHOptions
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def login_settings(
             "ssh_options": parse(request.ssh_options),
         }
     if request.sudo is not None:
+        if request.copying is not None:
+            raise UsageError(f"sudo = {request.sudo}: files are not copied by sudo; leave the mode out")
         from asynctask.workers.sudo import Sudo
 
         settings["sudo"] = Sudo(user=request.sudo, prompt=prompt)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from asynctask.cli.past.recorder import Recorder
     from asynctask.ssh.pool import ConnectionPool
 
-__all__ = ("Execution", "execute")
+__all__ = ("Execution", "execute", "log_to_stderr")
 
 EXIT_ERROR = 1
 #: The run ended early by ``--halt``, ``--check``, ``--deadline`` or ``--quorum``.
@@ -60,9 +60,14 @@ def execute(request: Request, *, resuming: int | None = None, retry_of: int | No
         AsyncTaskError: nothing was run.
         OSError: standard output cannot be written.
     """
+    log_to_stderr(request)
+    return run_loop(Execution(request, resuming=resuming, retry_of=retry_of).run())
+
+
+def log_to_stderr(request: Request) -> None:
+    """Show what the library has to say, and with ``-d`` what happens inside."""
     level = logging.DEBUG if request.verbosity > 2 else logging.WARNING
     logging.basicConfig(format="asynctask: %(message)s", level=level)
-    return run_loop(Execution(request, resuming=resuming, retry_of=retry_of).run())
 
 
 class Execution:
@@ -94,7 +99,7 @@ class Execution:
         self._check: Check | None = None
         self._results: Sequence[NodeResult] = ()
         self._attempts = _Attempts()
-        self._asker = asker or Asker(logins=True)
+        self._asker = asker or Asker()
 
     async def run(self) -> int:
         """Run it; the exit status.
@@ -141,9 +146,11 @@ class Execution:
 
     async def _work(self) -> None:
         request = self._request
-        stdin = None if request.nostdin or request.copying or not piped() else SharedInput()
+        stdin = _shared_input(request)
         password = await self._password("--ask-login", "Login password: ") if request.ask_login else None
         typed = await self._password("password_prompt", "Password: ") if request.password_prompt else None
+        if self._caught:  # at the prompt
+            return
         views = [view for view in (*self._views(), self._recorder) if view is not None]
         try:
             async with self._task as task:
@@ -198,9 +205,9 @@ class Execution:
             settings.update(login_settings(request, self._asker, password))
         return settings
 
-    async def _password(self, option: str, text: str) -> str:
+    async def _password(self, option: str, text: str) -> str | None:
         password = await self._asker.password(option, text)
-        if password is None:
+        if password is None and not self._caught:
             raise UsageError(f"{option}: no password was given: nothing was run")
         return password
 
@@ -375,6 +382,13 @@ def _recorder(request: Request, screen: Screen, **origin: int | None) -> Recorde
         given_input=not request.nostdin and request.copying is None and piped(),
         **origin,
     )
+
+
+def _shared_input(request: Request) -> SharedInput | None:
+    """What comes on standard input, for all commands; it is kept for those that begin later."""
+    if request.nostdin or request.copying is not None or not piped():
+        return None
+    return SharedInput(readers=None if request.retries else len(request.targets))
 
 
 def _gathers(request: Request) -> bool:

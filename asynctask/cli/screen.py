@@ -42,8 +42,9 @@ class Screen:
         self._shown = ""
         self._refreshed = time.monotonic()
         self._timer: asyncio.TimerHandle | None = None
-        self.paused = False
-        """Whether somebody else has the terminal."""
+        self._going_on = asyncio.Event()  # cleared while somebody else has the terminal
+        self._going_on.set()
+        self._held: list[bytes] = []  # what was said meanwhile
         if self._status is not None:
             self._timer = asyncio.get_running_loop().call_later(_FIRST, self._refresh)
 
@@ -57,27 +58,41 @@ class Screen:
         return self._terminals[fd]
 
     async def write(self, fd: int, data: bytes) -> None:
-        """Show ``data``; waits while the reader is far behind."""
+        """Show ``data``; waits while the reader is far behind, or a prompt has the terminal."""
+        if not self._going_on.is_set() and self._terminals[fd]:
+            await self._going_on.wait()
         if self._shown and self._terminals[fd]:
             self._erase()
         await self._writer.write(fd, data)
 
     def say(self, text: str) -> None:
         """A line for the user, on standard error. Never waits."""
+        line = visible(encoded(text)) + b"\n"
+        if self.paused and self._terminals[STDERR]:
+            self._held.append(line)
+            return
         self._erase()
-        self._writer.put(STDERR, visible(encoded(text)) + b"\n")
+        self._writer.put(STDERR, line)
 
     async def pause(self) -> None:
         """Leave the terminal to a prompt: no status line, and what was said so far is shown."""
-        self.paused = True
         self._erase()
+        self._going_on.clear()
         give_up = time.monotonic() + _PAUSING
         while self._writer.behind and time.monotonic() < give_up:  # noqa: ASYNC110 (it has no such event)
             await asyncio.sleep(0.005)
 
     def resume(self) -> None:
         """The prompt is answered."""
-        self.paused = False
+        self._going_on.set()
+        if self._held:
+            self._writer.put(STDERR, b"".join(self._held))
+            self._held.clear()
+
+    @property
+    def paused(self) -> bool:
+        """Whether somebody else has the terminal."""
+        return not self._going_on.is_set()
 
     def end_status(self) -> None:
         """No status line any more."""

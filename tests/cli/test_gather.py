@@ -94,17 +94,20 @@ def test_the_same_as_clubak(
     gather: Gather,
     monkeypatch: pytest.MonkeyPatch,
     capfdbinary: pytest.CaptureFixture[bytes],
-    site_groups: Path,
     tmp_path: Path,
     options: str,
     separator: str,
 ) -> None:
     """Byte for byte, with the same separator."""
     monkeypatch.chdir(tmp_path)
-    words = ["--groupsconf", str(site_groups), "-S", separator, *options.split()]
+    (tmp_path / "file.yaml").write_text("file:\n  front: web[1-2,4]\n  back: web[3,5-6]\n  all: web[1-9]\n")
+    (tmp_path / "groups.conf").write_text("[Main]\ndefault: file\nautodir: $CFGDIR\n")
+    words = ["--groupsconf", "groups.conf", "-S", separator, *options.split()]
 
     theirs = _clubak(monkeypatch, capfdbinary, _UPTIME, *words)
+    set_std_group_resolver(None)
     ours = gather(*words, stdin=_UPTIME)
+    set_std_group_resolver(None)
 
     assert (ours.status, ours.stdout) == theirs
 
@@ -322,7 +325,8 @@ def test_a_terminal_is_not_driven(tmp_path: Path) -> None:
     """Control characters of texts and of labels are written out; headers are in colour."""
     source = tmp_path / "lines"
     source.write_bytes(b"a: \x1b[2J\na\x1b: x\n")
-    with source.open("rb") as stdin, Terminal("gather", "-L", stdin=stdin.fileno()) as terminal:
+    words, env = ("gather", "-L"), {"NO_COLOR": ""}
+    with source.open("rb") as stdin, Terminal(*words, stdin=stdin.fileno(), env=env) as terminal:
         assert terminal.wait() == 0
 
     assert terminal.lines == [b"\x1b[94ma: \x1b[0m^[[2J", b"\x1b[94ma^[: \x1b[0mx", b""]

@@ -66,6 +66,13 @@ def test_a_dry_run_over_ssh(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "login:            as root, to 192.0.2.1, port 2222" in capsys.readouterr().out.splitlines()
 
 
+def test_a_dry_run_in_a_pipe(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """The command is shown byte for byte."""
+    assert launch(_read(worker="exec", dry_run=True, words=("printf '\x1b[1m\udcff'",))) == 0
+
+    assert capfdbinary.readouterr().out.splitlines()[2] == b"command:          printf '\x1b[1m\xff'"
+
+
 @pytest.mark.parametrize(
     ("given", "confirm"),
     [({}, None), ({"confirm": 5}, 5), ({"confirm": 0}, 0), ({"confirm": 5, "yes": True}, None)],

@@ -283,6 +283,37 @@ async def test_a_pause(terminals: set[int]) -> None:
     assert (screen.paused, writer.written[2]) == (False, (STDERR, ERASE + b"status"))
 
 
+async def test_what_comes_during_a_pause(terminals: set[int]) -> None:
+    """It is shown when the prompt is answered: first what was said, then output."""
+    screen, writer = _screen(None)
+    await screen.pause()
+    writing = asyncio.ensure_future(screen.write(STDOUT, b"output\n"))
+    screen.say("said")
+    screen.say("more")
+    await _rounds()
+    assert (writing.done(), writer.written) == (False, [])
+
+    screen.resume()
+    await writing
+    await screen.close()
+
+    assert writer.written == [(STDERR, b"said\nmore\n"), (STDOUT, b"output\n")]
+
+
+async def test_a_pause_holds_up_no_pipe(terminals: set[int]) -> None:
+    """Nobody sees what goes there."""
+    terminals.clear()
+    screen, writer = _screen(None)
+    await screen.pause()
+
+    await screen.write(STDOUT, b"output\n")
+    screen.say("said")
+    screen.resume()
+    await screen.close()
+
+    assert writer.written == [(STDOUT, b"output\n"), (STDERR, b"said\n")]
+
+
 async def test_a_pause_on_a_terminal_that_is_stopped(
     terminals: set[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -121,6 +121,10 @@ class _DryRun:
             yield _line("connect timeout", f"{_seconds(connect)}{self._from('connect_timeout')}")
         yield _line("command timeout", f"{_seconds(request.command_timeout)}{self._from('command_timeout')}")
         yield from self._login()
+        if request.sudo is not None:
+            yield _line("sudo", f"as {request.sudo}{self._from('sudo')}")
+        if request.env:
+            yield _line("environment", ", ".join(name for name, _ in request.env))
         if request.password_prompt:
             yield _line("password", "asked for once, the first line of each command's input")
 

@@ -37,8 +37,4 @@ def write_files(directory: str, messages: Mapping[str, Message]) -> None:
         OSError: a file cannot be written.
     """
     for name, message in messages.items():
-        data = message.raw
-        with Path(directory, file_name(name)).open("wb") as file:
-            file.write(data)
-            if not data.endswith(b"\n"):
-                file.write(b"\n")
+        Path(directory, file_name(name)).write_bytes(message.raw)

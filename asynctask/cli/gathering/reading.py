@@ -17,13 +17,11 @@ _CHUNK = 1 << 18
 class _Text:
     """What a node has printed, but for the lines of the chunk at hand."""
 
-    __slots__ = ("begun", "cursor", "lines", "returned")
+    __slots__ = ("cursor", "lines")
 
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
         self.lines: list[bytes] = []
-        self.begun = False
-        self.returned = False  # whether the last line ends in a carriage return
 
 
 class Unlabelled:
@@ -85,14 +83,7 @@ class Gathered:
         self._store()
 
     def messages(self) -> dict[str, Message]:
-        """What each node has printed, in the order in which they came first. Nothing may be added any more.
-
-        The last line has its newline, but not after a carriage return, which would count as part of it.
-        """
-        for text in self._texts.values():
-            if not text.returned:
-                self._tree.add(text.cursor, b"\n")
-                text.returned = True
+        """What each node has printed, in the order in which they came first. Each line has its newline."""
         return {name: self._tree.message(text.cursor) for name, text in self._texts.items()}
 
     def _add_unusual(self, line: bytes, lines: list[bytes]) -> None:
@@ -131,10 +122,8 @@ class Gathered:
         for text in self._texts.values():
             if not text.lines:
                 continue
-            text.returned = text.lines[-1].endswith(b"\r")
-            joined = b"\n".join(text.lines)
-            self._tree.add(text.cursor, b"\n" + joined if text.begun else joined)
-            text.begun = True
+            text.lines.append(b"")  # so that the last one has its newline, too
+            self._tree.add(text.cursor, b"\n".join(text.lines))
             text.lines.clear()
 
 

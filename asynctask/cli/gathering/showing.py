@@ -112,7 +112,7 @@ async def _show_texts(screen: Screen, style: Style, sets: Sequence[Alike]) -> No
         text = alike.message.raw
         if terminal:
             text = pen.safe(text.replace(b"\r\n", b"\n"))
-        await pen.put(pen.header(style.titles.of(alike.nodes)), text, b"" if text.endswith(b"\n") else b"\n")
+        await pen.put(pen.header(style.titles.of(alike.nodes)), text)
     await pen.flush()
 
 

@@ -1,18 +1,14 @@
-"""Where typed lines come from: an editor on a terminal that can have one, else the terminal itself."""
+"""Where typed lines come from, and the terminal itself as such a place."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from asynctask.cli.interactive.completion import Completion
 from asynctask.cli.prompting import read_line
-from asynctask.cli.terminal import is_terminal
-from asynctask.cli.writer import STDERR, STDOUT
 
-__all__ = ("PROMPT", "LineClearedError", "Lines", "PlainLines", "open_lines")
+__all__ = ("PROMPT", "LineClearedError", "Lines", "PlainLines")
 
 PROMPT = "asynctask> "
 STDIN = 0
@@ -57,23 +53,3 @@ class PlainLines:
         if not line:
             raise EOFError
         return line.removesuffix(b"\n").decode(errors="surrogateescape")
-
-
-def open_lines(
-    past: Sequence[str],
-    complete: Callable[[str], Sequence[Completion]],
-    environ: Mapping[str, str] = os.environ,
-) -> Lines:
-    """The best source that the terminal allows.
-
-    Args:
-        past: lines of earlier sessions, oldest first.
-        complete: how what stands before the cursor may go on.
-        environ: the environment, for ``TERM``.
-    """
-    out = next((fd for fd in (STDERR, STDOUT) if is_terminal(fd)), None)
-    if out is None or environ.get("TERM", "dumb") == "dumb":
-        return PlainLines(out)
-    from asynctask.cli.interactive.editing import EditedLines
-
-    return EditedLines(past, complete, out)

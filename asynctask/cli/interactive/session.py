@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from asynctask.cli.completing.hosts import known_names
 from asynctask.cli.interactive import completion
 from asynctask.cli.interactive.completion import Completion, complete
-from asynctask.cli.interactive.lines import open_lines
+from asynctask.cli.interactive.opening import open_lines
 from asynctask.cli.interactive.past_lines import DEFAULT_SIZE, PastLines, history_path
 from asynctask.cli.interactive.shell import Run, Shell
 

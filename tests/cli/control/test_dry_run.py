@@ -48,6 +48,8 @@ def test_all_at_once() -> None:
         connect_timeout=math.inf,
         command_timeout=90.0,
         password_prompt=True,
+        sudo="app",
+        env=(("A", "b"), ("C", "d")),
         user="root",
         retries=2,
         halt="soon,fail=10%",
@@ -78,6 +80,8 @@ def test_all_at_once() -> None:
         "connect timeout:  none (mode slow)\n"
         "command timeout:  90 s\n"
         "login:            as root (-l)\n"
+        "sudo:             as app\n"
+        "environment:      A, C\n"
         "password:         asked for once, the first line of each command's input\n"
         "retries:          2\n"
         "halt:             soon,fail=10%\n"

@@ -37,7 +37,7 @@ def _texts(found: Gathered) -> dict[str, bytes]:
         (b"a: \xff\0\x1b\n", {"a": b"\xff\0\x1b\n"}),
         (b"a: 1\r2\n", {"a": b"1\r2\n"}),
         (b"a: 1\r\na: 2\n", {"a": b"1\r\n2\n"}),
-        (b"a: 1\r\n", {"a": b"1\r"}),
+        (b"a: 1\r\n", {"a": b"1\r\n"}),
         (b"a[1-2]: x\na1: y\na[1-2]: z\n", {"a1": b"x\ny\nz\n", "a2": b"x\nz\n"}),
         (b" a : x\na: y\n", {"a": b"x\ny\n"}),
     ],

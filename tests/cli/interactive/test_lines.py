@@ -10,9 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from asynctask.cli.interactive import lines as module
-from asynctask.cli.interactive.editing import EditedLines
-from asynctask.cli.interactive.lines import PlainLines, open_lines
+from asynctask.cli.interactive.lines import PlainLines
 
 pytestmark = pytest.mark.one_loop("the command line runs on its own loop")
 
@@ -67,28 +65,3 @@ async def test_a_terminal_that_hangs_up(terminal: tuple[int, int]) -> None:
     os.close(person)
     with pytest.raises(EOFError):
         await PlainLines(program, program).read()
-
-
-@pytest.mark.parametrize(
-    ("terminals", "term", "kind", "out"),
-    [
-        ({1, 2}, "xterm", EditedLines, 2),
-        ({1}, "xterm", EditedLines, 1),
-        ({1, 2}, "dumb", PlainLines, 2),
-        ({1, 2}, None, PlainLines, 2),
-        (set(), "xterm", PlainLines, None),
-    ],
-)
-def test_the_best_that_the_terminal_allows(
-    monkeypatch: pytest.MonkeyPatch, terminals: set[int], term: str | None, kind: type, out: int | None
-) -> None:
-    """An editor, where it can be shown; it is shown on standard error, to keep it out of what is piped on."""
-    shown_on = []
-    monkeypatch.setattr(module, "is_terminal", lambda fd: fd in terminals)
-    monkeypatch.setattr(PlainLines, "__init__", lambda self, out: shown_on.append(out))
-    monkeypatch.setattr(EditedLines, "__init__", lambda self, past, complete, out: shown_on.append(out))
-
-    found = open_lines([], lambda line: [], {} if term is None else {"TERM": term})
-
-    assert type(found) is kind
-    assert shown_on == [out]
