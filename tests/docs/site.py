@@ -104,7 +104,13 @@ async def open_site(root: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("COLUMNS", "80")
-    for name in ("SSH_AUTH_SOCK", "XDG_CONFIG_HOME", "CLUSTERSHELL_CFGDIR", "PYTEST_ADDOPTS"):
+    for name in (
+        "SSH_AUTH_SOCK",
+        "XDG_CONFIG_HOME",
+        "XDG_STATE_HOME",
+        "CLUSTERSHELL_CFGDIR",
+        "PYTEST_ADDOPTS",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(directory)
     clusters = (

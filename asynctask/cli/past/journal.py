@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +14,6 @@ __all__ = ("PATIENCE", "Journal", "SlowDiskError")
 PATIENCE = 10.0
 #: How long ends wait for more to be written together, in seconds.
 TOGETHER = 0.05
-#: How many go on in one turn of the loop. If all did that were written together, they would start together,
-#: end together, and the processors would have nothing to do while the next are written.
-_AT_ONCE = 16
 
 
 class SlowDiskError(Exception):
@@ -42,9 +38,8 @@ class Journal:
         self._failed = failed
         self._loop = asyncio.get_running_loop()
         self._batch = Batch()
-        self._waiters: list[asyncio.Future[None]] = []  # of those whose start is in the batch
-        self._started: deque[asyncio.Future[None]] = deque()  # of those whose start is written
-        self._releasing = False
+        self._started: asyncio.Future[None] | None = None  # for those whose start is in the batch
+        self._starting: asyncio.Future[None] | None = None  # for those whose start is being written
         self._writing: asyncio.Future[Any] | None = None
         self._next: asyncio.Handle | None = None  # brings the next write
         self._late: asyncio.Handle | None = None  # brings the end of all patience
@@ -60,10 +55,11 @@ class Journal:
         if self.broken:
             return
         self._batch.starts.append((when, place))
-        waiter = self._loop.create_future()
-        self._waiters.append(waiter)
+        if self._started is None:
+            self._started = self._loop.create_future()
+        waiter = self._started
         self._soon()
-        await waiter
+        await asyncio.shield(waiter)
 
     def end(self, end: End) -> None:
         """A node has ended. Does not wait."""
@@ -90,7 +86,8 @@ class Journal:
         for handle in (self._next, self._late):
             if handle is not None:
                 handle.cancel()
-        self._release(self._waiters)
+        for waiter in (self._started, self._starting):
+            _release(waiter)
         self._idle.set()
         self._failed(reason)
 
@@ -110,12 +107,12 @@ class Journal:
             self._next.cancel()
             self._next = None
         batch, self._batch = self._batch, Batch()
-        waiters, self._waiters = self._waiters, []
+        self._starting, self._started = self._started, None
         self._late = self._loop.call_later(PATIENCE, self.give_up, SlowDiskError())
         self._writing = self._write(batch)
-        self._writing.add_done_callback(lambda done: self._gone(done, batch, waiters))
+        self._writing.add_done_callback(lambda done: self._gone(done, batch))
 
-    def _gone(self, done: asyncio.Future[Any], batch: Batch, waiters: list[asyncio.Future[None]]) -> None:
+    def _gone(self, done: asyncio.Future[Any], batch: Batch) -> None:
         self._writing = None
         self.waiting -= sum(end.size for end in batch.ends)
         assert self._late is not None
@@ -123,7 +120,7 @@ class Journal:
         error = None if done.cancelled() else done.exception()
         if error is not None:
             self.give_up(error)
-        self._release(waiters)
+        _release(self._starting)
         if self._batch.starts:
             self._go()
         elif self._batch.ends:
@@ -131,17 +128,7 @@ class Journal:
         else:
             self._idle.set()
 
-    def _release(self, waiters: list[asyncio.Future[None]]) -> None:
-        """Have them go on, a few in each turn of the loop."""
-        self._started += waiters
-        if not self._releasing:
-            self._release_some()
 
-    def _release_some(self) -> None:
-        for _ in range(min(_AT_ONCE, len(self._started))):
-            waiter = self._started.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-        self._releasing = bool(self._started)
-        if self._releasing:
-            self._loop.call_soon(self._release_some)
+def _release(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)
