@@ -179,7 +179,7 @@ def test_sources_in_order(site_groups: Path) -> None:
     """The default one is first, or the one that was chosen."""
     assert Resolver().sources()[0] == "file"
     assert Resolver("shell").sources()[:2] == ["shell", "file"]
-    with pytest.raises(GroupError, match="^unknown group source 'nosuch'; read "):
+    with pytest.raises(GroupError, match=r"^unknown group source 'nosuch'; read "):
         Resolver("nosuch").sources()
 
 

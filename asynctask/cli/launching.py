@@ -66,6 +66,7 @@ class Launch:
         command = "" if copying else " ".join(words)
         if words and not copying and not command.strip():
             raise click.UsageError("no command to run: the words after the options are empty")
+        _use_node_sets(given)
         targets = _targets(given, values.get("groupsource")).resolve()
         if "pick" in given:
             targets = _picked(targets, given["pick"])
@@ -222,20 +223,41 @@ def _described(copying: Copying | None) -> str:
     return f"copy {'from' if copying.back else 'to'}: {' '.join(copying.sources)}"
 
 
+def _use_node_sets(given: Mapping[str, Any]) -> None:
+    """Where groups are looked up, and how node sets are folded: for the whole process, from now on."""
+    if "groupsconf" in given:
+        from asynctask.group_sources import use_groups_file
+
+        use_groups_file(given["groupsconf"])
+    if "axis" in given:
+        from ClusterShell.Defaults import DEFAULTS
+
+        from asynctask.cli.nodesets.shaping import along_axes
+
+        DEFAULTS.fold_axis = along_axes(given["axis"])
+
+
 def _targets(given: Mapping[str, Any], source: str | None) -> Targets:
     nodes: tuple[str, ...] = given.get("nodes", ())
-    for name in nodes:
-        if name and "[" not in name and "," not in name and os.path.exists(name):  # noqa: PTH110 (any text)
-            _tell(f"-w {name}: a file of that name is here; did the shell put it there for a pattern?")
+    excluded: tuple[str, ...] = given.get("exclude", ())
+    if not given.get("quiet"):
+        _warn_of_files("-w", nodes)
+        _warn_of_files("-x", excluded)
     return Targets(
         nodes,
         given.get("group", ()),
         given.get("hostfile", ()),
         given.get("everything", False),
-        given.get("exclude", ()),
+        excluded,
         given.get("exclude_group", ()),
         source,
     )
+
+
+def _warn_of_files(option: str, names: Sequence[str]) -> None:
+    for name in names:
+        if name and "[" not in name and "," not in name and os.path.exists(name):  # noqa: PTH110 (any text)
+            _tell(f"{option} {name}: a file of that name is here; did the shell put it there for a pattern?")
 
 
 def _picked(targets: tuple[str, ...], count: int) -> tuple[str, ...]:

@@ -124,6 +124,9 @@ target_options = _decorator(
         help="Run on the nodes that are listed in a file; - is standard input.",
     ),
     click.option("--pick", type=click.IntRange(min=1), metavar="N", help="Only on N of them, at random."),
+    click.option(
+        "--axis", metavar="AXES", help="Of names such as r1n2, fold only these in what is shown: 1,2; -1."
+    ),
 )
 
 login_options = _decorator(

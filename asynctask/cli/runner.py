@@ -270,7 +270,12 @@ class Execution:
 
     async def _begin_records(self) -> None:
         if self._recorder is not None:
-            await self._recorder.begin()
+            recorded = await self._recorder.begin()
+            if recorded is None and self._origin["resuming"] is not None:
+                from asynctask.cli.past.database import HistoryError
+
+                # The next one to go on with it would run the command on the same nodes again.
+                raise HistoryError("the history cannot be written, and without it a run is not gone on with")
         if self._records is not None:
             from asynctask.cli.output.schema import RunStart
 

@@ -17,6 +17,7 @@ from ClusterShell.NodeSet import set_std_group_resolver
 
 from tests.cli.conftest import CommandLine
 from tests.cli.programs import Finished, Terminal
+from tests.support import unable
 
 pytestmark = pytest.mark.one_loop("the command line runs on its own loop")
 
@@ -172,10 +173,11 @@ def test_what_differs_from_clubak(
 
 
 def _dshbak(stdin: bytes, *words: str) -> bytes:
+    if shutil.which("dshbak") is None:
+        unable("dshbak is not installed: it comes with pdsh")
     return subprocess.run(["dshbak", *words], input=stdin, capture_output=True, check=True).stdout
 
 
-@pytest.mark.skipif(shutil.which("dshbak") is None, reason="dshbak is not installed")
 @pytest.mark.parametrize("options", [[], ["-c"]])
 def test_the_same_as_dshbak(gather: Gather, options: list[str]) -> None:
     """But for the headers: theirs have a longer rule and no counts, and sort names by their numbers."""
@@ -193,7 +195,6 @@ def _blocks(output: bytes) -> set[tuple[bytes, bytes]]:
     return set(zip(parts[::2], parts[1::2], strict=True))
 
 
-@pytest.mark.skipif(shutil.which("dshbak") is None, reason="dshbak is not installed")
 def test_the_same_files_as_dshbak(gather: Gather, tmp_path: Path) -> None:
     """With -d, and -f to make the directory."""
     _dshbak(_UPTIME, "-d", str(tmp_path / "theirs"), "-f")
@@ -348,7 +349,7 @@ def test_who_reads_no_more_ends_it_quietly() -> None:
     assert (done.returncode, done.stderr) == (1, b"")
 
 
-def test_a_full_disk_is_said(gather: Gather) -> None:
+def test_a_full_disk_is_said() -> None:
     """The status is that of an error."""
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(

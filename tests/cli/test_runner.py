@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from asynctask.cli.output.live import LiveView
+from asynctask.cli.past.recorder import Recorder
 from tests.cli.conftest import CommandLine
 from tests.cli.programs import PROGRAM, run, until
 
@@ -156,6 +157,25 @@ def test_a_fault_of_the_program(asynctask: CommandLine, monkeypatch: pytest.Monk
         "asynctask: 1 failed (rc 2): n",
         "asynctask: a fault of this program, please report it: KeyError('x'); raised in ev_read for n",
     ]
+
+
+def test_a_run_that_cannot_be_gone_on_with_on_record(
+    asynctask: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is left alone: the next one would run the command on the same nodes again."""
+
+    async def begin(recorder: Recorder) -> None:
+        """As with a full disk."""
+
+    asynctask(
+        *HERE, "--batch", "1", "--halt", "soon,fail=1", "-w", "n[1-2]", f"echo x >> {tmp_path}/ran; false"
+    )
+    monkeypatch.setattr(Recorder, "begin", begin)
+
+    assert asynctask("resume").stderr.splitlines()[-1] == (
+        b"asynctask: the history cannot be written, and without it a run is not gone on with"
+    )
+    assert (tmp_path / "ran").read_text() == "x\n"
 
 
 # -- targets --------------------------------------------------------------------------------------

@@ -83,5 +83,5 @@ def test_labels_that_are_names() -> None:
 @pytest.mark.parametrize("label", [b"[warn]", b"Last login", b"a[1-"])
 def test_labels_that_must_be_node_sets(label: bytes) -> None:
     """Else it ends with a reason."""
-    with pytest.raises(NodeSetError, match="^label '.*' is no node set: "):
+    with pytest.raises(NodeSetError, match=r"^label '.*' is no node set: "):
         Labels("always").nodes(label)

@@ -70,7 +70,7 @@ def test_axes(text: str, axes: object) -> None:
 @pytest.mark.parametrize("text", ["-x", "x", "1,,2"])
 def test_no_axes(text: str) -> None:
     """Anything else is refused."""
-    with pytest.raises(NodeSetError, match="^--axis"):
+    with pytest.raises(NodeSetError, match=r"^--axis"):
         along_axes(text)
 
 
@@ -120,5 +120,5 @@ def test_formatted() -> None:
 @pytest.mark.parametrize("template", ["%d", "%s%s", "", "%", "%(x)s"])
 def test_formats_that_do_not_fit(template: str) -> None:
     """They are refused."""
-    with pytest.raises(NodeSetError, match="^-O "):
+    with pytest.raises(NodeSetError, match=r"^-O "):
         formatted(template, "a1")
