@@ -26,6 +26,7 @@ ROWS = {
     "P9": "p9_startup",
     "P10": "p10_emitter",
     "P12": "p12_pollers",
+    "P13": "gather_command",
 }
 _ROUNDS = 5
 

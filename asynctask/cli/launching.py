@@ -16,6 +16,7 @@ from asynctask.cli.request import Copying, Request
 from asynctask.cli.targets import Targets
 from asynctask.cli.terminal import encoded, is_terminal, visible
 from asynctask.cli.writer import STDOUT
+from asynctask.group_sources import use_groups_file
 
 if TYPE_CHECKING:
     from asynctask.cli.settings.loading import Settings
@@ -58,6 +59,8 @@ class Launch:
             AsyncTaskError: a node set, a configuration, a file that makes no sense.
         """
         _check_together(given)
+        if "groupsconf" in given:
+            use_groups_file(given["groupsconf"])
         settings = _load(given)
         wanted = _wanted(given)
         values = settings.apply(wanted)

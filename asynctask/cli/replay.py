@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from asynctask.cli.options import output_options
+from asynctask.cli.sections import Sectioned
 
 __all__ = ("command",)
 
@@ -21,6 +22,7 @@ Examples:
 
 @click.command(
     name="replay",
+    cls=Sectioned,
     context_settings={"help_option_names": ["--help", "-h"]},
     epilog=_EXAMPLES,
 )

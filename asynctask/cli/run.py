@@ -7,15 +7,17 @@ from typing import Any
 import click
 
 from asynctask.cli.options import (
-    VARIABLE,
     configuration_options,
     control_options,
+    copying_options,
     given,
     output_options,
     record_options,
     running_options,
     target_options,
+    variable_option,
 )
+from asynctask.cli.sections import Sectioned
 
 __all__ = ("command",)
 
@@ -30,7 +32,7 @@ Examples:
 """
 
 
-class _Command(click.Command):
+class _Command(Sectioned):
     """Options end at the first word of the command; beside files to copy they go on, as clush has it."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -51,13 +53,8 @@ class _Command(click.Command):
 )
 @target_options
 @running_options
-@click.option("-c", "--copy", is_flag=True, help="Copy files to the nodes, in place of a command.")
-@click.option("--rcopy", is_flag=True, help="Copy files from the nodes, each with .NODE after its name.")
-@click.option("--dest", metavar="PATH", help="Where copies go. [default: the directory they come from]")
-@click.option("-p", "--preserve", is_flag=True, help="Copies keep permissions and times.")
-@click.option(
-    "--env", multiple=True, type=VARIABLE, metavar="NAME=VALUE", help="Set a variable for the command."
-)
+@variable_option
+@copying_options
 @output_options
 @control_options
 @record_options

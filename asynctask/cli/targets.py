@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,9 +68,9 @@ def _as_groups(names: Iterable[str]) -> Iterator[str]:
 
 
 def _read(hostfile: str) -> list[str]:
-    """The node sets in a file, between blanks and line ends; ``#`` begins a comment."""
+    """The node sets in a file (``-``: standard input), between blanks and line ends; ``#`` begins a comment."""
     try:
-        text = Path(hostfile).read_text(errors="replace")
+        text = sys.stdin.read() if hostfile == "-" else Path(hostfile).read_text(errors="replace")
     except OSError as exc:
         raise UsageError(f"host file {hostfile}: {exc.strerror or exc}") from exc
     return [word for line in text.splitlines() for word in line.partition("#")[0].split()]

@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from asynctask.cli.options import login_options
+from asynctask.cli.sections import Sectioned
 
 __all__ = ("command",)
 
@@ -167,7 +168,7 @@ def _running_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-class _Command(click.Command):
+class _Command(Sectioned):
     """Knows where ``--`` was. Without it, ``watch *.csv`` would run a file."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -14,7 +14,10 @@ from typing import Protocol
 import pytest
 
 from asynctask.cli import main
+from tests.cli.clush import clush, node_sets_as_before
 from tests.cli.programs import Finished
+
+__all__ = ("CommandLine", "asynctask", "clush", "node_sets_as_before")
 
 
 class CommandLine(Protocol):

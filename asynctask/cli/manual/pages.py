@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import click
 
-from asynctask.cli.manual.roff import bold, escaped, italic, paragraphs, section, tagged, title
+from asynctask.cli.manual.roff import bold, escaped, italic, paragraphs, section, subsection, tagged, title
+from asynctask.cli.sections import sections
 
 __all__ = ("pages",)
 
@@ -40,10 +41,11 @@ def _page(name: str, ctx: click.Context, version: str, all_pages: list[str]) -> 
         for other in command.list_commands(ctx):
             yield tagged(bold(other), summaries.get(other, ""))
     yield section("options")
-    for param in command.get_params(ctx):
-        record = param.get_help_record(ctx)
-        if isinstance(param, click.Option) and record is not None:  # arguments are in the description
-            yield tagged(_spellings(record[0]), record[1])
+    for number, (heading, records) in enumerate(sections(command, ctx)):
+        if number or heading != "Options":
+            yield subsection(heading)
+        for names, help_ in records:
+            yield tagged(_spellings(names), help_)
     yield from _text(command.epilog or "")
     yield section("see also")
     others = [rf"{bold(other)}(1)" for other in all_pages if other != name]

@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Iterator
 
-__all__ = ("bold", "escaped", "italic", "paragraphs", "section", "tagged", "title")
+__all__ = ("bold", "escaped", "italic", "paragraphs", "section", "subsection", "tagged", "title")
 
 # A plain - becomes a hyphen, which cannot be pasted into a shell; the same goes for these quotes and accents.
 _ESCAPES = {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti", '"': r"\(dq"}
@@ -40,6 +40,11 @@ def title(name: str, version: str) -> str:
 def section(name: str) -> str:
     """The heading of a section."""
     return f".SH {escaped(name.upper())}\n"
+
+
+def subsection(name: str) -> str:
+    """A heading within a section."""
+    return f".SS {escaped(name)}\n"
 
 
 def tagged(tag: str, text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from asynctask.cli.options import control_options, output_options, running_options
+from asynctask.cli.sections import Option, Sectioned
 from asynctask.errors import UsageError
 
 __all__ = ("RunCommand", "again_options", "age")
@@ -19,7 +20,7 @@ _AGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw]?)", re.ASCII)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
-class RunCommand(click.Command):
+class RunCommand(Sectioned):
     """A command that takes ``-2`` for a run, the last but one, and not for an option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -118,8 +118,14 @@ _FAR = (
 
 _HISTORY = (
     Key("history", SWITCH, True, "Keep runs in the history.", "history"),
-    Key("history_limit", whole(2), 1 << 16, "How many bytes are kept of each stream of a node."),
-    Key("history_keep", whole(1), 1000, "How many runs are kept."),
+    Key(
+        "history_limit",
+        whole(2),
+        1 << 16,
+        "How many bytes are kept of each stream of a node.",
+        "history_limit",
+    ),
+    Key("history_keep", whole(1), 1000, "How many runs are kept.", "history_keep"),
     Key("history_size", COUNT, 100, "How many lines the interactive mode remembers."),
 )
 
