@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from asynctask.cli.options import control_options, output_options, running_options
-from asynctask.cli.sections import Option, Sectioned
+from asynctask.cli.sections import Sectioned
 from asynctask.errors import UsageError
 
 __all__ = ("RunCommand", "again_options", "age")
