@@ -148,6 +148,7 @@ def test_few_descriptors(fleet: Fleet) -> None:
     assert fleet.server.logins() - before == 1000
 
 
+@pytest.mark.one_loop("what is kept and taken again is decided by the pool; few of them are on each loop")
 @pytest.mark.blocks_loop("Python's garbage collector alone takes 70 ms to go through 500 connections")
 async def test_sessions_that_are_held(fleet: Fleet) -> None:
     """500 at once; and what the same nodes run next goes over the same connections."""

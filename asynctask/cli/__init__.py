@@ -16,19 +16,20 @@ __all__ = ("main",)
 #: Exit status for an error that is not one of usage (2) and not of the commands that were run.
 EXIT_ERROR = 1
 
+#: In the order in which the help has them.
 _COMMANDS = {
-    "completion": "Print the completion script of a shell.",
-    "config": "Show the configuration, and where each value comes from.",
-    "demo": "Try it: start a cluster in this process and run commands on it.",
-    "diff": "Compare two runs of the history.",
-    "gather": "Gather labelled output, as of pdsh, clush or run.",
-    "history": "Show earlier runs.",
-    "nodes": "Fold, expand or count node sets, or list node groups.",
-    "replay": "Show a recorded run again.",
-    "resume": "Go on with a run that was broken off.",
-    "retry": "Run a command again where it did not go well.",
     "run": "Run a command on many nodes, or copy files.",
+    "nodes": "Fold, expand or count node sets, or list node groups.",
+    "gather": "Gather labelled output, as of pdsh, clush or run.",
+    "replay": "Show a recorded run again.",
+    "history": "Show earlier runs.",
+    "retry": "Run a command again where it did not go well.",
+    "resume": "Go on with a run that was broken off.",
+    "diff": "Compare two runs of the history.",
+    "config": "Show the configuration, and where each value comes from.",
     "watch": "Run a command when files or objects change.",
+    "completion": "Print the completion script of a shell.",
+    "demo": "Try it: start a cluster in this process and run commands on it.",
 }
 
 

@@ -63,6 +63,8 @@ class Course:
     def after(self, result: NodeResult) -> Again | Next | Over:
         """What comes after something has ended on a node."""
         place = self._places[result.node]
+        if result.outcome is Outcome.NEVER_STARTED and place.latest is not None:  # but something has
+            return _left(place.latest, place)
         place.latest = result
         if result.ok and place.step + 1 < self._steps:
             place.step += 1
@@ -78,18 +80,11 @@ class Course:
 
     def unfinished(self, nodes: Iterable[str], now: float) -> list[Over]:
         """End what is left of these nodes: what waited for its next attempt has its last result."""
-        left = []
-        for node in nodes:
-            place = self._places[node]
-            if not place.over:
-                place.over = True
-                place.attempt -= place.latest is not None and not place.latest.ok
-                if place.latest is None:
-                    place.latest = never_started(node, now)
-                elif place.latest.ok:
-                    place.latest = _broken_off(place.latest)
-                left.append(Over(place.latest, max(1, place.attempt)))
-        return left
+        return [
+            _left(place.latest or never_started(node, now), place)
+            for node in nodes
+            if not (place := self._places[node]).over
+        ]
 
     def attempt(self, node: str) -> int:
         """The number of the attempt that a node is at, from 1."""
@@ -102,6 +97,16 @@ class Course:
     def results(self, nodes: Iterable[str]) -> list[NodeResult]:
         """The last results of those nodes that have one, in this order."""
         return [latest for node in nodes if (latest := self._places[node].latest) is not None]
+
+
+def _left(latest: NodeResult, place: _Place) -> Over:
+    """End a node that waited for its first attempt, for another one, or for its next step."""
+    if latest.ok:
+        latest = _broken_off(latest)
+    elif place.latest is not None:
+        place.attempt -= 1  # that one never began
+    place.over, place.latest = True, latest
+    return Over(latest, place.attempt)
 
 
 def _broken_off(result: NodeResult) -> NodeResult:

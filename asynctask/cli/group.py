@@ -33,7 +33,7 @@ class _LazyGroup(click.Group):
         )
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(self.summaries)
+        return list(self.summaries)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.summaries:
@@ -44,7 +44,7 @@ class _LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(sorted(self.summaries.items()))
+            formatter.write_dl(list(self.summaries.items()))
 
 
 def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:

@@ -34,6 +34,8 @@ _EXCLUSIVE = (
     (("copy", "--copy"), ("rcopy", "--rcopy")),
     (("by_node", "-L"), ("diff", "--diff"), ("similar", "--similar")),
     *((each, ("json", "--json"), ("events", "--events")) for each in _SHOWN_AT_END),
+    *((("outliers", "--outliers"), each) for each in (("by_node", "-L"), ("diff", "--diff"))),
+    (("outliers", "--outliers"), ("json", "--json"), ("events", "--events")),
 )
 
 
@@ -69,14 +71,19 @@ class Launch:
         command = "" if copying else " ".join(words)
         if words and not copying and not command.strip():
             raise click.UsageError("no command to run: the words after the options are empty")
-        _use_node_sets(given)
-        targets = _targets(given, values.get("groupsource")).resolve()
+        _fold_as_wished(given)
+        named = _targets(given, values.get("groupsource"))
+        if named.read_from_input:
+            values["nostdin"] = True
+        targets = named.resolve()
         if "pick" in given:
             targets = _picked(targets, given["pick"])
             if values["verbosity"] > 1:
                 _tell(f"picked {_fold(targets)}")
+        request = Request(**{**values, "targets": targets, "command": command, "copying": copying})
+        _check_batches(given, request)
         return cls(
-            request=Request(**{**values, "targets": targets, "command": command, "copying": copying}),
+            request=request,
             confirm=None if given.get("yes") else given.get("confirm", settings.get("confirm")),
             dry_run=given.get("dry_run", False),
             history_size=settings.get("history_size"),
@@ -91,7 +98,9 @@ def changed(request: Request, given: Mapping[str, Any]) -> Request:
         click.UsageError: the options do not go together.
     """
     _check_together(given)
-    return replace(request, **_wanted(given))
+    request = replace(request, **_wanted(given))
+    _check_batches(given, request)
+    return request
 
 
 def launch(wanted: Launch) -> int:
@@ -99,7 +108,7 @@ def launch(wanted: Launch) -> int:
     request = wanted.request
     if not request.command and request.copying is None:
         if is_terminal(_STDIN):
-            return _converse(request, wanted.history_size)
+            return _converse(wanted)
         request = _fed(request)
     if wanted.dry_run:
         return _show(wanted, request)
@@ -128,11 +137,15 @@ def _ask(question: str) -> str | None:
     return asyncio.run(Asker().ask(question, echo=True)) or "" if has_terminal() else None
 
 
-def _converse(request: Request, history_size: int) -> int:
+def _converse(wanted: Launch) -> int:
     """The interactive mode."""
+    request = wanted.request
+    if wanted.dry_run:
+        raise click.UsageError("--dry-run: no command to show: write it after the options")
     if request.nostdin:
-        raise click.UsageError("-n: no command to run, and none can be asked for without standard input")
+        raise click.UsageError("no command to run: with -n, or nodes from standard input, none is asked for")
     from asynctask.cli.interactive.session import interact
+    from asynctask.cli.interactive.shell import LOCAL
     from asynctask.cli.loop import run_loop
     from asynctask.cli.prompting import Asker
     from asynctask.cli.runner import Execution, log_to_stderr
@@ -141,9 +154,10 @@ def _converse(request: Request, history_size: int) -> int:
     asker = Asker()
 
     async def run(request: Request, *, pool: ConnectionPool | None) -> int:
-        return await Execution(request, pool=pool, asker=asker).run()
+        most = None if request.targets == (LOCAL,) else wanted.confirm
+        return await Execution(request, pool=pool, asker=asker, most=most).run()
 
-    return run_loop(interact(request, run, history_size=history_size))
+    return run_loop(interact(request, run, history_size=wanted.history_size))
 
 
 def _fed(request: Request) -> Request:
@@ -190,6 +204,11 @@ def _check_together(given: Mapping[str, Any]) -> None:
         raise click.UsageError("--topology: there are no gateways yet; -J goes by a jump host")
 
 
+def _check_batches(given: Mapping[str, Any], request: Request) -> None:
+    if "check" in given and request.batch is None and not request.canary:
+        raise click.UsageError("--check runs after each batch but the last: give --batch or --canary, too")
+
+
 def _load(given: Mapping[str, Any]) -> Settings:
     from asynctask.cli.settings.loading import load
 
@@ -226,12 +245,8 @@ def _described(copying: Copying | None) -> str:
     return f"copy {'from' if copying.back else 'to'}: {' '.join(copying.sources)}"
 
 
-def _use_node_sets(given: Mapping[str, Any]) -> None:
-    """Where groups are looked up, and how node sets are folded: for the whole process, from now on."""
-    if "groupsconf" in given:
-        from asynctask.group_sources import use_groups_file
-
-        use_groups_file(given["groupsconf"])
+def _fold_as_wished(given: Mapping[str, Any]) -> None:
+    """How node sets are folded: for the whole process, from now on."""
     if "axis" in given:
         from ClusterShell.Defaults import DEFAULTS
 

@@ -51,12 +51,13 @@ def ssh_options(request: Request, prompt: Prompt | None = None, password: str | 
     """
     words = read_words(request.ssh_options, request.worker)
     config = words.config or request.ssh_config
+    by_program = request.worker == "openssh"  # which asks by itself
     return SSHOptions(
         config=False if config == "none" else config,
         user=request.user,
         host_keys=request.host_keys,  # type: ignore[arg-type]
         jump=request.jump,
-        settings=() if request.worker == "openssh" else words.settings,
-        prompt=None if words.asks_nobody else prompt,
+        settings=() if by_program else words.settings,
+        prompt=None if words.asks_nobody or by_program else prompt,
         password=password,
     )

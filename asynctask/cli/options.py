@@ -132,7 +132,13 @@ def _flag(*words: str, **more: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
 
 target_options = _section(
     "Which nodes",
-    _option("-w", "--nodes", multiple=True, metavar="NODES", help="Run on these nodes: web[1-9],db1."),
+    _option(
+        "-w",
+        "--nodes",
+        multiple=True,
+        metavar="NODES",
+        help="Run on these nodes: web[1-9],db1; ^FILE: those listed in a file, -: on standard input.",
+    ),
     _option("-x", "--exclude", multiple=True, metavar="NODES", help="But not on these."),
     _option("-g", "--group", multiple=True, metavar="GROUP", help="Run on the nodes of a group."),
     _option("-X", "--exclude-group", multiple=True, metavar="GROUP", help="But not on those of this one."),
@@ -223,7 +229,9 @@ running_options = _decorator(
 
 variable_option = _section(
     _RUNNING,
-    _option("--env", multiple=True, type=VARIABLE, metavar="NAME=VALUE", help="Set a variable for the command."),
+    _option(
+        "--env", multiple=True, type=VARIABLE, metavar="NAME=VALUE", help="Set a variable for the command."
+    ),
 )
 
 copying_options = _section(

@@ -205,7 +205,8 @@ async def read_line(fd: int) -> bytes:
 def _modes(fd: int, echo: bool) -> Iterator[None]:
     """Have the terminal hand over lines, with or without showing them, until the block is left.
 
-    Who was stopped and goes on finds the modes of the shell: then they are set again.
+    Who was stopped and goes on finds the modes of the shell: then they are set again. SIGQUIT ends the
+    program at once, but not before they are as they were.
     """
     before = termios.tcgetattr(fd)
     asking = list(before)
@@ -213,6 +214,9 @@ def _modes(fd: int, echo: bool) -> Iterator[None]:
     asking[3] = asking[3] | termios.ECHO if echo else asking[3] & ~termios.ECHO
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGCONT, _set, fd, asking)
+    quits = signal.getsignal(signal.SIGQUIT) is signal.SIG_DFL
+    if quits:
+        loop.add_signal_handler(signal.SIGQUIT, _quit, fd, before)
     try:
         _set(fd, asking, termios.TCSAFLUSH)  # what was typed before is no answer
         yield
@@ -220,6 +224,14 @@ def _modes(fd: int, echo: bool) -> Iterator[None]:
         loop.remove_signal_handler(signal.SIGCONT)
         signal.signal(signal.SIGCONT, signal.SIG_DFL)
         _set(fd, before)
+        if quits:
+            loop.remove_signal_handler(signal.SIGQUIT)
+
+
+def _quit(fd: int, modes: list[object]) -> None:
+    _set(fd, modes)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGQUIT)
 
 
 def _set(fd: int, modes: list[object], when: int = termios.TCSADRAIN) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -15,10 +16,11 @@ from asynctask.cli.control.retrying import Retrying
 from asynctask.cli.control.shares import Share
 from asynctask.cli.course import Again, Course, Next, Over
 from asynctask.cli.fan import fan
-from asynctask.cli.request import Request
+from asynctask.cli.request import Copying, Request
 from asynctask.cli.view import View
-from asynctask.errors import HandlerErrors, TaskTimeoutError
-from asynctask.outcome import NodeResult
+from asynctask.errors import AsyncTaskError, HandlerErrors, TaskTimeoutError
+from asynctask.outcome import NodeResult, Outcome
+from asynctask.states import TaskState
 from asynctask.task import Task
 from asynctask.timer import Timer
 from asynctask.workers.base import Worker
@@ -72,7 +74,7 @@ class Rolling:
         self._request = request
         self._task = task
         self._views = views
-        self._settings = {**settings, "handler": fan(views, self._after)}
+        self._settings = {**settings, "handler": fan(views, self._after, self._is_heard)}
         self._gate = gate
         self._on_batch = on_batch
         total = len(request.targets)
@@ -96,28 +98,32 @@ class Rolling:
     @property
     def stopping(self) -> bool:
         """Whether no node begins anything again."""
-        return self._course.stopping
+        return self._course.stopping or self._task.state is TaskState.STOPPING  # that is the deadline
 
     async def run(self) -> Sequence[NodeResult]:
         """Do it; how each node ended, in the order of the targets.
 
         Cancelling stops all nodes and waits until they are gone, as for :meth:`Task.run`.
+
+        Raises:
+            AsyncTaskError: it cannot be done; nothing was run.
         """
+        self._check_copies()
         if self._request.deadline is not None:
             self._end_by = monotonic() + self._request.deadline
         over: list[NodeResult] = []
         for number, nodes in enumerate(self._batches, 1):
+            if self.stopping:
+                break
             if len(self._batches) > 1:
                 self._on_batch(number, len(self._batches))
-            await self._run_batch(nodes)
+            await self._run_batch(number, nodes)
             results = self._course.results(nodes)
             if number < len(self._batches) and not self.stopping:
-                reason = await self._gate(Batch(number, len(self._batches), results, over))
+                reason = await self._pass_gate(Batch(number, len(self._batches), results, over))
                 if reason is not None:
                     self._cut_short(reason)
             over += results
-            if self.stopping:
-                break
         await self._finish(self._request.targets)
         return self._course.results(self._request.targets)
 
@@ -128,12 +134,26 @@ class Rolling:
 
     # -- what it does -----------------------------------------------------------------------------
 
-    async def _run_batch(self, nodes: Sequence[str]) -> None:
+    def _check_copies(self) -> None:
+        """A source that is not there is said before the first one is copied."""
+        copying = self._request.copying
+        if copying is None or len(copying.sources) == 1:
+            return
+        from asynctask.workers.copy import CopyWorker
+
+        for step, source in enumerate(copying.sources):
+            nodes = self._request.targets[:1]
+            CopyWorker(source, destination(copying, step), nodes, reverse=copying.back)
+
+    async def _run_batch(self, number: int, nodes: Sequence[str]) -> None:
         left = self._end_by - monotonic()
         if left <= 0:
             self._cut_short(_late(self._request.deadline))
             return
-        self._start(nodes, 0)
+        if number == 1:
+            self._start(nodes, 0)
+        else:
+            self._go_on(nodes, 0)
         try:
             await self._task.run(None if left == math.inf else left)
         except TaskTimeoutError:
@@ -146,6 +166,14 @@ class Rolling:
         self._waiting.clear()
         await self._finish(nodes)
 
+    async def _pass_gate(self, batch: Batch) -> str | None:
+        left = self._end_by - monotonic()
+        try:
+            async with asyncio.timeout(None if left == math.inf else left):
+                return await self._gate(batch)
+        except TimeoutError:
+            return _late(self._request.deadline)
+
     def _start(self, nodes: Sequence[str], step: int) -> Worker:
         request = self._request
         copying = request.copying
@@ -153,20 +181,31 @@ class Rolling:
             return self._task.shell(_command(request), nodes=nodes, **self._settings)
         source = copying.sources[step]
         put = self._task.rcopy if copying.back else self._task.copy
-        return put(
-            source, destination(source, copying.dest), nodes, preserve=copying.preserve, **self._settings
-        )
+        return put(source, destination(copying, step), nodes, preserve=copying.preserve, **self._settings)
+
+    def _is_heard(self, node: str, result: NodeResult) -> bool:
+        """Nobody has heard of the beginning of another attempt that never started."""
+        decided = self._decided[node]
+        return result.outcome is not Outcome.NEVER_STARTED or decided == Over(result, 1)
 
     async def _after(self, node: str, result: NodeResult) -> None:
         """All views have heard that something has ended on a node."""
         match self._decided.pop(node):
-            case Next(step) if not self.stopping:
-                self._start([node], step)
+            case Next(step):
+                self._go_on([node], step)
             case Again(pause, step) if not self.stopping:
-                timer = self._task.timer(pause, _Retry(lambda: self._start([node], step)))
+                timer = self._task.timer(pause, _Retry(lambda: self._go_on([node], step)))
                 self._waiting[timer] = node
             case Over(last, attempt):
                 await self._tell(last, attempt)
+
+    def _go_on(self, nodes: Sequence[str], step: int) -> None:
+        if self.stopping:  # also in this very turn
+            return
+        try:
+            self._start(nodes, step)
+        except AsyncTaskError as exc:  # what is copied has gone meanwhile
+            self._cut_short(str(exc))
 
     async def _finish(self, nodes: Iterable[str]) -> None:
         """End what was left: nodes that never started, and those that waited for another attempt."""
@@ -181,6 +220,7 @@ class Rolling:
     # -- what it decides --------------------------------------------------------------------------
 
     def _decide(self, results: Sequence[NodeResult]) -> None:
+        self._course.stopping = self.stopping
         for result in results:
             decided = self._decided[result.node] = self._course.after(result)
             if isinstance(decided, Over):
@@ -228,9 +268,18 @@ def _command(request: Request) -> str:
     return f"{request.prefix} {request.command}" if request.prefix else request.command
 
 
-def destination(source: str, dest: str | None) -> str:
-    """Where a copy goes: by default to the directory that its source is in, as clush has it."""
-    return os.path.dirname(os.path.abspath(source)) if dest is None else dest  # noqa: PTH100, PTH120 (a path there)
+def destination(copying: Copying, step: int) -> str:
+    """Where a copy goes: by default to the directory that its source is in, as clush has it.
+
+    A directory is named as one: where there is none, a file in its place would be a surprise, and of several
+    copies only the last one would be left.
+    """
+    dest = copying.dest
+    if dest is None:
+        dest = os.path.dirname(os.path.abspath(copying.sources[step]))  # noqa: PTH100, PTH120 (a path there)
+    elif len(copying.sources) == 1:
+        return dest
+    return os.path.join(dest, "")  # noqa: PTH118
 
 
 def _share(text: str | None) -> Share | None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from asynctask.cli.asking import questions_heard
+from asynctask.cli.control.confirming import confirm, is_asked, question
 from asynctask.cli.control.gates import Check, Finished, pass_gate
 from asynctask.cli.login import login_settings
 from asynctask.cli.loop import run_loop
@@ -77,6 +78,7 @@ class Execution:
         request: what the user wants.
         pool: whose connections to use; by default it has its own.
         asker: asks the user; by default it has its own.
+        most: ask the user before it runs a command on more nodes; ``None``: never.
         resuming: see :func:`execute`.
         retry_of: likewise.
     """
@@ -87,11 +89,13 @@ class Execution:
         *,
         pool: ConnectionPool | None = None,
         asker: Asker | None = None,
+        most: int | None = None,
         resuming: int | None = None,
         retry_of: int | None = None,
     ) -> None:
         self._request = request
         self._pool = pool
+        self._most = most
         self._origin = {"resuming": resuming, "retry_of": retry_of}
         self._caught: list[signal.Signals] = []
         self._rolling: Rolling | None = None
@@ -147,14 +151,17 @@ class Execution:
     async def _work(self) -> None:
         request = self._request
         stdin = _shared_input(request)
-        password = await self._password("--ask-login", "Login password: ") if request.ask_login else None
+        if is_asked(len(request.targets), self._most):
+            await self._consent()
+        logs_in = request.ask_login and worker_class(request.worker).remote
+        password = await self._password("--ask-login", "Login password: ") if logs_in else None
         typed = await self._password("password_prompt", "Password: ") if request.password_prompt else None
-        if self._caught:  # at the prompt
+        if self._caught:  # at a prompt
             return
         views = [view for view in (*self._views(), self._recorder) if view is not None]
         try:
             async with self._task as task:
-                rolling = Rolling(
+                self._rolling = rolling = Rolling(
                     request,
                     task,
                     views,
@@ -164,9 +171,6 @@ class Execution:
                 )
                 await self._begin_records()
                 await self._titles.ready(request.targets)
-                self._rolling = rolling
-                if self._caught:
-                    rolling.stop()
                 with questions_heard(self._tell_who_runs, lambda: self._asker.asking):
                     self._results = await rolling.run()
                 self._screen.end_status()
@@ -205,7 +209,15 @@ class Execution:
             settings.update(login_settings(request, self._asker, password))
         return settings
 
+    async def _consent(self) -> None:
+        request = self._request
+        answer = await self._ask(question(request.command, request.targets))
+        if not self._caught:
+            confirm(request.command, request.targets, lambda _: answer or "")
+
     async def _password(self, option: str, text: str) -> str | None:
+        if self._caught:  # at the prompt before
+            return None
         password = await self._asker.password(option, text)
         if password is None and not self._caught:
             raise UsageError(f"{option}: no password was given: nothing was run")
@@ -243,7 +255,7 @@ class Execution:
                 return f"batch {batch.number} of {batch.count}: {self._titles.of(failed)} did not end well"
             return None
 
-        return await pass_gate(verdict, self._ask) or (
+        return await pass_gate(verdict, self._ask, repeatable=False) or (
             await self._run_check(batch) if request.check is not None else None
         )
 
@@ -282,7 +294,7 @@ class Execution:
             await self._records.run_began(RunStart.of(self._request))
 
     async def _end_records(self, status: int) -> None:
-        if self._records is not None:
+        if self._records is not None and self._rolling is not None:  # else nothing was run
             await self._records.run_ended(status)
         if self._recorder is not None:
             await self._recorder.finish(status)
@@ -350,10 +362,10 @@ class Execution:
             asyncio.get_running_loop().call_later(_STUCK, self._give_up_when_stuck, progress)
 
     def _exit_status(self) -> int:
-        rolling = self._rolling
-        assert rolling is not None
         if self._caught:
             return EXIT_SIGNAL + self._caught[0]
+        rolling = self._rolling
+        assert rolling is not None
         if self._screen.error is not None or rolling.faults:
             return EXIT_ERROR
         results = [r for r in self._results if not (rolling.enough and r.outcome in _STOPPED_BY_US)]

@@ -48,7 +48,7 @@ class Sectioned(click.Command):
 
 
 def sections(command: click.Command, ctx: click.Context) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """The headings in the order in which they come first, each with how its options are written and their help.
+    """The headings as they come first, each with how its options are written and their help.
 
     Options that have no heading come first if the first one has none, else last.
     """

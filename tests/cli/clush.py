@@ -1,4 +1,4 @@
-"""ClusterShell's own ``clush``, to compare with: one process that is ready, and forks for each command line."""
+"""ClusterShell's own ``clush``, to compare with: one process is ready, and forks for each command line."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def asynctask(
 
     def run_here(*words: str, stdin: Path | None = None) -> Finished:
         monkeypatch.setattr(sys, "argv", ["asynctask", *words])
-        with _standard_input(stdin or Path(os.devnull)), pytest.raises(SystemExit) as exit_:
+        with standard_input(stdin or Path(os.devnull)), pytest.raises(SystemExit) as exit_:
             main()
         code = exit_.value.code
         assert isinstance(code, int)
@@ -48,7 +48,8 @@ def asynctask(
 
 
 @contextmanager
-def _standard_input(path: Path) -> Iterator[None]:
+def standard_input(path: Path) -> Iterator[None]:
+    """A file at descriptor 0."""
     kept = os.dup(0)
     source = os.open(path, os.O_RDONLY)
     try:

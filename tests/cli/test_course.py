@@ -56,6 +56,19 @@ def test_steps_follow_each_other() -> None:
     assert course.after(_result("b", 0)) == Over(_result("b", 0), 1)
 
 
+@pytest.mark.parametrize("rc", [0, 1])
+def test_another_attempt_or_step_that_never_started(rc: int) -> None:
+    """What the node has done before counts."""
+    course, result = _course("a", steps=2, retries=1), _result("a", rc)
+    course.after(result)
+    course.stopping = True
+
+    last = result if rc else _broken_off("a")
+    assert course.after(never_started("a", 1.0)) == Over(last, 1)
+    assert course.results(["a"]) == [last]
+    assert not course.is_left()
+
+
 def test_nothing_begins_again_in_a_run_that_is_stopping() -> None:
     """Neither another attempt nor another step."""
     course = _course("a", "b", steps=2, retries=1)

@@ -87,6 +87,19 @@ async def test_chunks_and_lines() -> None:
     ]
 
 
+async def test_an_end_that_is_not_heard() -> None:
+    """What follows on it follows all the same."""
+    told: Told = []
+
+    async def after_end(node: str, result: NodeResult) -> None:
+        told.append(("after", str(result.outcome), node))
+
+    handler = fan([_Quiet(told)], after_end, lambda node, result: node != "n2")
+    await asynctask.run("true", nodes="n[1-2]", worker="exec", handler=handler, fanout=1)
+
+    assert told == [("quiet", "end", "n1"), ("after", "ok", "n1"), ("after", "ok", "n2")]
+
+
 async def test_what_nobody_hears_costs_nothing() -> None:
     """The handler does not have a method for it."""
     handler = fan([_Quiet([])], _nothing)

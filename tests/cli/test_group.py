@@ -16,12 +16,12 @@ def _invoke(*words: str) -> Result:
 
 
 def test_help_lists_the_commands() -> None:
-    """With their summaries, which need no import."""
+    """With their summaries, which need no import, in the order in which they are given."""
     result = _invoke("--help")
 
     assert result.exit_code == 0
     assert result.stdout.endswith(
-        "Commands:\n  nodes  Work on node sets.\n  run    Run a command on many nodes.\n"
+        "Commands:\n  run    Run a command on many nodes.\n  nodes  Work on node sets.\n"
     )
     assert _invoke("-h").stdout == result.stdout
 
@@ -50,4 +50,4 @@ def test_a_command_is_loaded_by_its_name() -> None:
     assert isinstance(run, click.Command)
     assert run.name == "run"
     assert commands.get_command(context, "demo") is None
-    assert commands.list_commands(context) == ["nodes", "run"]
+    assert commands.list_commands(context) == ["run", "nodes"]

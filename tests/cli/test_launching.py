@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,11 @@ import click
 import pytest
 
 from asynctask.cli import launching, runner
-from asynctask.cli.launching import Launch, consent, launch
+from asynctask.cli.interactive import session, shell
+from asynctask.cli.launching import Launch, changed, consent, launch
 from asynctask.cli.request import Copying, Request
 from asynctask.errors import AsyncTaskError
+from tests.cli.conftest import standard_input
 
 pytestmark = pytest.mark.one_loop("the command line runs on its own loop")
 
@@ -54,6 +58,19 @@ def test_a_dry_run(executed: list[Request], capsys: pytest.CaptureFixture[str]) 
         "fanout:           3 at once",
         "command timeout:  none (default)",
     ]
+
+
+def test_nodes_on_standard_input(tmp_path: Path) -> None:
+    """There is nothing in it for commands."""
+    listed = tmp_path / "listed"
+    listed.write_text("a1 a2")
+
+    with standard_input(listed):
+        assert _read(nodes=("-",)).request.targets == ("a1", "a2")
+    with standard_input(listed):
+        assert _read(nodes=(), hostfile=("-",)).request.nostdin
+
+    assert not _read().request.nostdin
 
 
 def test_a_dry_run_over_ssh(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,6 +135,68 @@ def test_without_a_command_and_a_terminal(given: dict[str, Any], words: str) -> 
     """There is nobody to ask for one."""
     with pytest.raises(click.UsageError, match=words):
         launch(_read(**given))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"outliers": "first", "by_node": True}, "--outliers and -L exclude each other: choose one"),
+        ({"outliers": "first", "diff": True}, "--outliers and --diff exclude each other: choose one"),
+        ({"outliers": "last", "json": True}, "--outliers and --json exclude each other: choose one"),
+        ({"check": "true"}, "--check runs after each batch but the last: give --batch or --canary, too"),
+    ],
+)
+def test_options_that_would_change_nothing(given: dict[str, Any], words: str) -> None:
+    """They are refused, also where a run of the history is changed."""
+    with pytest.raises(click.UsageError, match=words):
+        _read(**given)
+    with pytest.raises(click.UsageError, match=words):
+        changed(REQUEST, given)
+
+
+def test_a_check_between_batches() -> None:
+    """Where the batches come from is all the same."""
+    assert _read(check="true", canary=1).request.check == "true"
+    assert changed(replace(REQUEST, batch="2"), {"check": "true"}).check == "true"
+
+
+@pytest.fixture
+def typing(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What commands that a user types are run with, of one on a node and one here; a terminal is there."""
+    found: list[dict[str, Any]] = []
+
+    class Execution:
+        def __init__(self, request: Request, **more: Any) -> None:
+            found.append({"targets": request.targets, "most": more["most"]})
+
+        async def run(self) -> int:
+            return 0
+
+    async def interact(request: Request, run: Any, *, history_size: int) -> int:
+        await run(request, pool=None)
+        return await run(replace(request, targets=(shell.LOCAL,)), pool=None)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(launching, "is_terminal", lambda fd: True)
+    monkeypatch.setattr(runner, "Execution", Execution)
+    monkeypatch.setattr(session, "interact", interact)
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
+    return found
+
+
+def test_typed_commands_are_asked_about_as_others_are(typing: list[dict[str, Any]]) -> None:
+    """But for those that run here."""
+    assert launch(_read(words=(), confirm=0)) == 0
+
+    assert typing == [{"targets": ("n",), "most": 0}, {"targets": ("LOCAL",), "most": None}]
+
+
+def test_a_dry_run_of_nothing(typing: list[dict[str, Any]]) -> None:
+    """What is typed would be run."""
+    with pytest.raises(
+        click.UsageError, match=r"^--dry-run: no command to show: write it after the options$"
+    ):
+        launch(_read(words=(), dry_run=True))
+    assert typing == []
 
 
 def test_values_of_the_configuration(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_errors(asynctask: CommandLine, site_groups: Path, words: list[str], mes
         (["run", "true"], "no nodes: name them with -w, -g, -a or --hostfile"),
         (["run", "-w", "n", "-f", "0", "true"], "Invalid value for '-f' / '--fanout': 0 is not in the range"),
         (["rnu"], "No such command 'rnu'."),
-        (["nodes"], "give exactly one of -f, -e, -c, -r and -l"),
+        (["nodes"], "give exactly one of -f, -e, -c, -r, -l, -L, --index and --list-sources"),
     ],
 )
 def test_wrong_usage(asynctask: CommandLine, words: list[str], message: str) -> None:

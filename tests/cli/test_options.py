@@ -14,12 +14,14 @@ from asynctask.cli.options import (
     VARIABLE,
     configuration_options,
     control_options,
+    copying_options,
     given,
     login_options,
     output_options,
     record_options,
     running_options,
     target_options,
+    variable_option,
 )
 
 pytestmark = pytest.mark.one_loop("no loop at all")
@@ -28,6 +30,8 @@ pytestmark = pytest.mark.one_loop("no loop at all")
 @click.command()
 @target_options
 @running_options
+@variable_option
+@copying_options
 @output_options
 @control_options
 @record_options
@@ -76,13 +80,15 @@ def test_no_two_options_are_called_the_same() -> None:
     [
         (["-t", "0.5"], {"t": 0.5}),
         (["-t", "0"], {"t": math.inf}),
+        (["-t", "5m"], {"t": 300.0}),
+        (["-t", "250ms"], {"t": 0.25}),
         (["--env", "A=b=c"], {"env": ("A", "b=c")}),
         (["--env", "A="], {"env": ("A", "")}),
         (["-l", "root"], {"user": "root"}),
     ],
 )
 def test_values(words: list[str], found: dict[str, Any]) -> None:
-    """Seconds, of which 0 is no limit; variables."""
+    """Times, of which 0 is no limit; variables."""
     assert CliRunner().invoke(_few, words).output == f"{found!r}\n"
 
 
@@ -90,6 +96,10 @@ def test_values(words: list[str], found: dict[str, Any]) -> None:
     ("words", "message"),
     [
         (["-t", "nan"], "Invalid value for '-t': 'nan' is no number of seconds."),
+        (
+            ["-t", "x"],
+            'Invalid value for \'-t\': a time is seconds, or text like "500ms", "10s", "5m", "2h", not \'x\'',
+        ),
         (["-t", "-1"], "Invalid value for '-t': -1.0 is not in the range x>=0."),
         (["--env", "=x"], "Invalid value for '--env': '=x': NAME=VALUE is expected"),
         (["--env", "A"], "Invalid value for '--env': 'A': NAME=VALUE is expected"),

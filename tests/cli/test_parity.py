@@ -71,20 +71,24 @@ def test_the_same_output(both: Both, options: str, command: str) -> None:
 @pytest.mark.parametrize("options", ["-N", "-q", "--color=always"])
 def test_the_same_line_by_line(both: Both, options: str) -> None:
     """As it comes; which node is first is a matter of chance, so it is one."""
-    assert both.same(*options.split(), "-w", "n", MIXED.replace("0|4)", "0) printf 'x\\n\\nx\\n'; exit 3;; 4)"))
+    assert both.same(
+        *options.split(), "-w", "n", MIXED.replace("0|4)", "0) printf 'x\\n\\nx\\n'; exit 3;; 4)")
+    )
 
 
-def test_the_same_files(both: Both, tmp_path: Path) -> None:
-    """``--outdir`` and ``--errdir``; here also with ``-b``, where clush writes none."""
-    words = ("--outdir", "{}", "--errdir", "{}-e", "-w", "n[1-2]", "echo %h; echo x >&2")
+@pytest.mark.parametrize("option", ["-q", "-b"])
+def test_the_same_files(clush: Clush, asynctask: CommandLine, tmp_path: Path, option: str) -> None:
+    """``--outdir`` and ``--errdir``; beside ``-b`` clush makes none."""
+    words = ["-n", "-R", "exec", option, "-w", "n[1-2]", "echo %h; echo x >&2"]
+    wanted = {"out/n1": "n1\n", "out/n2": "n2\n", "err/n1": "x\n", "err/n2": "x\n"}
 
-    both.same("-f1", *(word.format("live") for word in words))
-    both.same("-b", *(word.format("gathered") for word in words))
+    def written(run: Clush | CommandLine, *first: str) -> dict[str, str]:
+        place = tmp_path / (first or ("clush",))[0]
+        run(*first, "--outdir", f"{place}/out", "--errdir", f"{place}/err", *words)
+        return {str(file.relative_to(place)): file.read_text() for file in place.glob("*/*")}
 
-    for directory in ("live", "gathered"):
-        found = {path.name: path.read_text() for path in (tmp_path / directory).iterdir()}
-        assert found == {"n1": "n1\n", "n2": "n2\n"}
-    assert (tmp_path / "live-e" / "n2").read_text() == (tmp_path / "gathered-e" / "n2").read_text() == "x\n"
+    assert written(asynctask, "run") == wanted
+    assert written(clush) == (wanted if option == "-q" else {})
 
 
 def test_the_same_input(both: Both, tmp_path: Path) -> None:
@@ -99,7 +103,7 @@ def test_the_same_input(both: Both, tmp_path: Path) -> None:
 def test_the_same_mode(both: Both, tmp_path: Path) -> None:
     """``--conf`` and ``-m``: a mode's prefix stands in front of the command."""
     (tmp_path / "clush.conf").write_text(
-        "[Main]\nnode_count: no\n[mode:loud]\ncommand_prefix: echo loudly\n[mode:quiet]\ncommand_prefix: true\n"
+        "[Main]\nnode_count: no\n[mode:loud]\ncommand_prefix: echo loudly\n[mode:mute]\ncommand_prefix: :\n"
     )
 
     shown = both.same("--conf", "clush.conf", "-m", "loud", "-b", "-w", "n[1-2]", "hello")
@@ -128,11 +132,8 @@ def site(tmp_path: Path) -> None:
         "-w web[1-3] -w db1,n01 -x web2 -x n[00-09]",
         "-w web[1-9]&web[2-20/2]!web4^x",
         "-a -x @db",
-        "-g web,db -X db -w n1",
-        "-s gpu -a",
-        "-w @gpu:* -w @web",
+        "-g web,db -X db -w n1,@gpu:*",
         "--hostfile hosts --machinefile hosts",
-        "-w web[1-3],db1 -r",
         "-a -r",
         "-s gpu -a -r",
         "-s gpu -a -r -G",

@@ -238,6 +238,27 @@ async def test_who_was_stopped_asks_on(person: Person) -> None:
     assert signal.getsignal(signal.SIGCONT) is signal.SIG_DFL
 
 
+async def test_who_quits_leaves_the_terminal_as_it_was(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGQUIT ends the program at once, and what is typed next is seen again."""
+    killed: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "kill", lambda *to: killed.append(to))
+    before = person.modes
+    asking = asyncio.create_task(Asker(path=person.path)(QUESTION))
+    await person.sees(b"key: ")
+    assert signal.getsignal(signal.SIGQUIT) is not signal.SIG_DFL
+    signal.raise_signal(signal.SIGQUIT)
+    async with asyncio.timeout(20):
+        while not killed:
+            await asyncio.sleep(0)
+
+    assert (person.modes, killed) == (before, [(os.getpid(), signal.SIGQUIT)])
+    assert signal.getsignal(signal.SIGQUIT) is signal.SIG_DFL
+    person.types(b"\n")
+    await asking
+
+
 async def test_no_terminal(tmp_path: Path) -> None:
     """Nobody is asked; what cannot do without says so."""
     asker = Asker(path=str(tmp_path / "none"))

@@ -106,7 +106,7 @@ def test_a_command_line_without_options(requests: list[Request]) -> None:
         (["--retries", "2"], {"retries": 2}),
         (["--halt", "soon,fail=10%"], {"halt": "soon,fail=10%"}),
         (["--batch", "10%", "--canary", "1"], {"batch": "10%", "canary": 1}),
-        (["--check", "true"], {"check": "true"}),
+        (["--canary", "2", "--check", "true"], {"canary": 2, "check": "true"}),
         (["--deadline", "9"], {"deadline": 9}),
         (["--quorum", "95%"], {"quorum": "95%"}),
         (["--delay", "0.5"], {"delay": 0.5}),

@@ -33,7 +33,11 @@ def test_each_line_with_its_node(asynctask: CommandLine) -> None:
     assert sorted(stdout.splitlines()) == [b"n1: out n1", b"n2: out n2", b"n3: out n3"]
     lines = stderr.decode().splitlines()
     assert sorted(lines[:3]) == ["n1: err n1", "n2: err n2", "n3: err n3"]
-    assert lines[3:] == ["asynctask: n2: failed with exit code 1", "asynctask: n3: failed with exit code 2"]
+    assert lines[3:] == [
+        "asynctask: n2: failed with exit code 1",
+        "asynctask: n3: failed with exit code 2",
+        "asynctask: 1 ok, 1 failed (rc 1): n2, 1 failed (rc 2): n3",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +85,11 @@ def test_the_order_of_gathered_output(asynctask: CommandLine) -> None:
     assert stdout.decode() == (
         _block("n[5-6] (2)", "ok") + _block("n3", "odd") + _block("n4", "bad") + _block("n[1-2] (2)", "late")
     )
-    assert stderr == b"asynctask: n[1-2] (2): timed out\nasynctask: n4: failed with exit code 2\n"
+    assert stderr.decode().splitlines() == [
+        "asynctask: n[1-2] (2): timed out",
+        "asynctask: n4: failed with exit code 2",
+        "asynctask: 3 ok, 1 failed (rc 2): n4, 2 timed out: n[1-2]",
+    ]
 
 
 def test_verbose_ends_with_a_summary(asynctask: CommandLine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
 import signal
@@ -10,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from asynctask.cli.prompting import Asker
+from asynctask.cli.request import Request
+from asynctask.cli.runner import Execution
 from tests.cli.programs import PROGRAM, Terminal, until
 
 HERE = ("run", "-R", "exec")
@@ -69,6 +73,7 @@ def test_ctrl_c_over_the_status_line() -> None:
             b"asynctask: SIGINT: stopping what still runs: n1",
             b"asynctask: n1: aborted",
             b"asynctask: n2: never started",
+            b"asynctask: 1 aborted: n1, 1 never started: n2",
             b"",
         ],
     )
@@ -137,6 +142,31 @@ def test_signals(number: signal.Signals, status: int) -> None:
         assert terminal.wait() == status
 
     assert terminal.shown == f"asynctask: {number.name}: stopping what still runs: n\n".encode()
+
+
+@pytest.mark.one_loop("the command line runs on its own loop")
+@pytest.mark.parametrize("most", [None, 0])
+async def test_ctrl_c_at_a_prompt(capfdbinary: pytest.CaptureFixture[bytes], most: int | None) -> None:
+    """Nothing is run, no record is begun, and nothing more is asked."""
+    asked: list[str] = []
+
+    class Interrupted(Asker):
+        async def ask(self, text: str, *, echo: bool = False) -> str | None:
+            asked.append(text)
+            signal.raise_signal(signal.SIGTERM)
+            await asyncio.sleep(0.01)  # it is heard on the loop
+            return None
+
+        async def password(self, option: str, text: str) -> str | None:
+            return await self.ask(text)
+
+    request = Request(
+        targets=("n",), command="echo x", worker="exec", history=False, password_prompt=True, json=True
+    )
+
+    assert await Execution(request, asker=Interrupted(), most=most).run() == 143
+    assert len(asked) == 1
+    assert capfdbinary.readouterr() == (b"", b"asynctask: SIGTERM: stopping\n")
 
 
 def test_the_terminal_goes_away() -> None:

@@ -66,7 +66,12 @@ async def test_who_could_not_be_reached(cluster: Cluster) -> None:
     result = await asynctask.run("echo hi", nodes=nodes, ssh=SSHOptions(config=cluster.ssh_config))
     assert [node_result.node for node_result in result.failures] == nodes[1:]
     assert (status, sorted(stdout.splitlines())) == (255, [b"dropped: hi", b"web1: hi"])
-    assert stderr.decode().splitlines() == [f"asynctask: {failed.error}" for failed in result.failures]
+    *lines, summary = stderr.decode().splitlines()
+    assert lines == [f"asynctask: {failed.error}" for failed in result.failures]
+    assert summary == (
+        "asynctask: 1 ok, 2 unreachable: dropped,no-such-host.invalid, 1 refused: refused,"
+        " 1 authentication failed: locked, 1 host key wrong: changed"
+    )
 
 
 async def test_who_does_not_answer(cluster: Cluster) -> None:

@@ -84,6 +84,7 @@ def test_the_status_line(tmp_path: Path) -> None:
         b"n3: n3",
         b"asynctask: n2: failed with exit code 1",
         b"asynctask: n3: failed with exit code 2",
+        b"asynctask: 1 ok, 1 failed (rc 1): n2, 1 failed (rc 2): n3",
         b"",
     ]
 

@@ -10,6 +10,7 @@ import pytest
 
 from asynctask.cli.targets import Targets
 from asynctask.errors import GroupError, NodeSetError, UsageError
+from tests.cli.conftest import standard_input
 
 
 def _targets(**options: Any) -> list[str]:
@@ -79,6 +80,34 @@ def test_host_files(tmp_path: Path) -> None:
     assert targets == ["z", "b2", "b3", "a", "c", "d", "last", "gr\ufffd\ufffde", "\ufffd"]
 
 
+@pytest.mark.parametrize(
+    ("options", "targets"),
+    [
+        ({"hostfiles": ["-"]}, ["b2", "b3", "a\ufffd"]),
+        ({"nodes": ["-", "z"]}, ["b2", "b3", "a\ufffd", "z"]),
+        ({"nodes": ["b[1-4]"], "without": ["-"]}, ["b1", "b4"]),
+    ],
+)
+def test_nodes_from_standard_input(tmp_path: Path, options: dict[str, Any], targets: list[str]) -> None:
+    """As from a file. It holds nothing for commands then."""
+    listed = tmp_path / "listed"
+    listed.write_bytes(b"b[2-3] # not x\na\xff")
+    with standard_input(listed):
+        assert _targets(**options) == targets
+
+    assert Targets(**options).read_from_input
+    assert not Targets(nodes=("a",), hostfiles=(str(listed),)).read_from_input
+
+
+def test_files_as_pdsh_has_them(tmp_path: Path) -> None:
+    """``-w ^FILE`` and ``-x ^FILE``."""
+    some, few = tmp_path / "some", tmp_path / "few"
+    some.write_text("b[1-4]\n")
+    few.write_text("b2\nb3\n")
+
+    assert _targets(nodes=[f"^{some}", "c"], without=[f"^{few}"]) == ["b1", "b4", "c"]
+
+
 def test_host_files_may_name_groups(site_groups: Path, tmp_path: Path) -> None:
     """As any node set may."""
     hosts = tmp_path / "hosts"
@@ -95,6 +124,7 @@ def test_host_files_may_name_groups(site_groups: Path, tmp_path: Path) -> None:
         ({"hostfiles": ["/dev/null"]}, "no nodes: name them with -w, -g, -a or --hostfile"),
         ({"nodes": [""]}, "-w has no nodes"),
         ({"nodes": ["a", " "]}, "-w has no nodes"),
+        ({"nodes": ["a[1-3]", "-a2"]}, "-w -a2: leave nodes out with -x a2"),
         ({"groups": ["empty"]}, "no nodes: the groups that were named are empty"),
         ({"nodes": ["a[1-2]!a[1-2]"]}, "no nodes: the groups that were named are empty"),
         (

@@ -129,6 +129,7 @@ def test_an_encrypted_file_is_noted(folder: Path, options: tuple[str, ...]) -> N
     assert ring.locked == [locked]
 
 
+@pytest.mark.one_loop("reading a key takes as long on every loop")
 async def test_a_large_key_does_not_block(ring: KeyRing, folder: Path) -> None:
     """RSA keys are not proved to be sound."""
     rsa = await asyncio.create_subprocess_exec(

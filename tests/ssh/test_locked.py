@@ -154,6 +154,7 @@ async def test_a_prompt_that_fails(path: Path) -> None:
     assert str(raised.value) == "n1: the prompt for a passphrase failed (IndexError: pop from empty list)"
 
 
+@pytest.mark.one_loop("the work is done in a thread")
 async def test_decrypting_holds_nothing_up(path: Path) -> None:
     """It takes a while, in a thread."""
     public = await _make(path, rounds="100")

@@ -294,6 +294,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.one_loop("the processes that write have no loop")
 async def test_eight_processes_lose_nothing(file: Path) -> None:
     """Each line is there once and whole, whoever else wrote, and so are those of all together."""
     writers = [

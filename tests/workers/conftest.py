@@ -59,7 +59,12 @@ def here(home: Path, cluster: Cluster) -> Site:
     return Site(SSHOptions(config=cluster.ssh_config), cluster.nodes)
 
 
-@pytest.fixture(params=["openssh", "here"])
+@pytest.fixture(
+    params=[
+        pytest.param("openssh", marks=pytest.mark.one_loop("each loop has the other, and a fleet of these")),
+        "here",
+    ]
+)
 def site(request: pytest.FixtureRequest, sshd: OpenSSHServer) -> Site:
     """Each of the two."""
     found: Site = request.getfixturevalue("real" if request.param == "openssh" else "here")

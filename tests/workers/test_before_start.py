@@ -67,7 +67,15 @@ def made(tmp_path: Path) -> Path:
 # -- by each worker ---------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["exec", "ssh", "real ssh", "openssh", "sudo"])
+@pytest.fixture(
+    params=[
+        "exec",
+        "ssh",
+        "real ssh",
+        pytest.param("openssh", marks=pytest.mark.one_loop("the system's ssh does the work")),
+        "sudo",
+    ]
+)
 def settings(request: pytest.FixtureRequest, sshd: OpenSSHServer, tmp_path: Path) -> dict[str, Any]:
     """What a worker is made with: its nodes, how it connects."""
     if request.param == "exec":

@@ -119,23 +119,27 @@ def _words(result: NodeResult) -> str:
     return result.describe()
 
 
-async def pass_gate(check: Callable[[], Awaitable[str | None]], ask: Ask | None = None) -> str | None:
+async def pass_gate(
+    check: Callable[[], Awaitable[str | None]], ask: Ask | None = None, *, repeatable: bool = True
+) -> str | None:
     """Check until it is decided whether the next batch begins.
 
     Args:
         check: runs the check; what is wrong, or ``None``.
         ask: asks the user what to do about it; ``None``, or if nobody can be asked: the run ends.
+        repeatable: whether another check may come to another end.
 
     Returns:
         Why the run ends; ``None`` if it goes on.
     """
+    choices = "y/N/retry" if repeatable else "y/N"
     while True:
         problem = await check()
         if problem is None:
             return None
-        answer = None if ask is None else await ask(f"asynctask: {problem}. Continue? [y/N/retry] ")
+        answer = None if ask is None else await ask(f"asynctask: {problem}. Continue? [{choices}] ")
         word = (answer or "").lower()
         if word in ("y", "yes"):
             return None
-        if word not in ("r", "retry"):
+        if not repeatable or word not in ("r", "retry"):
             return problem

@@ -23,7 +23,7 @@ from asynctask.errors import AsyncTaskError, UsageError
 if TYPE_CHECKING:
     from asynctask.ssh.pool import ConnectionPool
 
-__all__ = ("Run", "Shell")
+__all__ = ("LOCAL", "Run", "Shell")
 
 #: The label of what runs here.
 LOCAL = "LOCAL"

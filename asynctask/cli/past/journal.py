@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from asynctask.cli.past.records import Batch, End
@@ -14,6 +15,8 @@ __all__ = ("PATIENCE", "Journal", "SlowDiskError")
 PATIENCE = 10.0
 #: How long ends wait for more to be written together, in seconds.
 TOGETHER = 0.05
+#: How many nodes go on in one turn of the loop: what they do then takes its time, and others want their turn.
+_A_TURN = 8
 
 
 class SlowDiskError(Exception):
@@ -38,10 +41,12 @@ class Journal:
         self._failed = failed
         self._loop = asyncio.get_running_loop()
         self._batch = Batch()
-        self._started: asyncio.Future[None] | None = None  # for those whose start is in the batch
-        self._starting: asyncio.Future[None] | None = None  # for those whose start is being written
+        self._started: list[asyncio.Future[None]] = []  # of those whose start is in the batch
+        self._starting: list[asyncio.Future[None]] = []  # of those whose start is being written
+        self._free: deque[asyncio.Future[None]] = deque()  # of those who go on now, a few a turn
         self._writing: asyncio.Future[Any] | None = None
         self._next: asyncio.Handle | None = None  # brings the next write
+        self._hurried = False  # it comes in the next turn of the loop
         self._late: asyncio.Handle | None = None  # brings the end of all patience
         self._idle = asyncio.Event()
         self._idle.set()
@@ -55,11 +60,10 @@ class Journal:
         if self.broken:
             return
         self._batch.starts.append((when, place))
-        if self._started is None:
-            self._started = self._loop.create_future()
-        waiter = self._started
+        waiter = self._loop.create_future()
+        self._started.append(waiter)
         self._soon()
-        await asyncio.shield(waiter)
+        await waiter
 
     def end(self, end: End) -> None:
         """A node has ended. Does not wait."""
@@ -86,28 +90,28 @@ class Journal:
         for handle in (self._next, self._late):
             if handle is not None:
                 handle.cancel()
-        for waiter in (self._started, self._starting):
-            _release(waiter)
+        self._release([*self._starting, *self._started])
+        self._starting, self._started = [], []
         self._idle.set()
         self._failed(reason)
 
     def _soon(self) -> None:
         """Write in the next turn of the loop, so that all that begin in this one are in it."""
         self._idle.clear()
-        if self._writing is not None:
+        if self._writing is not None or self._hurried:
             return
-        if isinstance(self._next, asyncio.TimerHandle):
+        if self._next is not None:
             self._next.cancel()
-            self._next = None
-        if self._next is None:
-            self._next = self._loop.call_soon(self._go)
+        self._next = self._loop.call_soon(self._go)
+        self._hurried = True
 
     def _go(self) -> None:
         if self._next is not None:
             self._next.cancel()
             self._next = None
+        self._hurried = False
         batch, self._batch = self._batch, Batch()
-        self._starting, self._started = self._started, None
+        self._starting, self._started = self._started, []
         self._late = self._loop.call_later(PATIENCE, self.give_up, SlowDiskError())
         self._writing = self._write(batch)
         self._writing.add_done_callback(lambda done: self._gone(done, batch))
@@ -120,7 +124,8 @@ class Journal:
         error = None if done.cancelled() else done.exception()
         if error is not None:
             self.give_up(error)
-        _release(self._starting)
+        self._release(self._starting)
+        self._starting = []
         if self._batch.starts:
             self._go()
         elif self._batch.ends:
@@ -128,7 +133,17 @@ class Journal:
         else:
             self._idle.set()
 
+    def _release(self, waiters: Iterable[asyncio.Future[None]]) -> None:
+        """Let nodes go on; those that were stopped meanwhile do not."""
+        busy = bool(self._free)
+        self._free += [waiter for waiter in waiters if not waiter.done()]
+        if not busy:
+            self._release_some()
 
-def _release(waiter: asyncio.Future[None] | None) -> None:
-    if waiter is not None and not waiter.done():
-        waiter.set_result(None)
+    def _release_some(self) -> None:
+        for _ in range(min(_A_TURN, len(self._free))):
+            waiter = self._free.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+        if self._free:
+            self._loop.call_soon(self._release_some)

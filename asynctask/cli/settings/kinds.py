@@ -73,6 +73,21 @@ def _number(value: Any) -> float:
         raise ValueError from exc
 
 
+def _time(value: Any) -> float:
+    if not isinstance(value, str):
+        return _number(value)
+    try:
+        return float(value)
+    except ValueError:
+        from asynctask.errors import UsageError
+        from asynctask.rules.limits import seconds_of
+
+        try:
+            return seconds_of(value)
+        except UsageError as exc:
+            raise ValueError from exc
+
+
 def _switch(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError
@@ -107,7 +122,9 @@ def _share(value: Any) -> str:
 
 
 COUNT = whole(0)
-SECONDS = Kind("seconds, or 0 for no limit", float, lambda value: _number(value) or math.inf)
+SECONDS = Kind(
+    'seconds, or "5m" and the like, or 0 for no limit', _time, lambda value: _time(value) or math.inf
+)
 WAIT = Kind("seconds", float, _number)
 SWITCH = Kind("true or false", _parse_switch, _switch)
 TEXT = Kind("text", str, _text)

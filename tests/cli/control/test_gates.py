@@ -173,6 +173,17 @@ async def test_nobody_can_be_asked(user: User | None) -> None:
     assert await gate(["boom"], user) == ("boom", 1)
 
 
+async def test_what_is_over_is_not_checked_again() -> None:
+    """It is not offered, and no yes."""
+    user = User("retry")
+    assert await pass_gate(_boom, user.ask, repeatable=False) == "boom"
+    assert user.questions == ["asynctask: boom. Continue? [y/N] "]
+
+
+async def _boom() -> str:
+    return "boom"
+
+
 @pytest.mark.parametrize("answer", ["", "n", "no", "yeah", "x"])
 async def test_the_user_does_not_want_to_go_on(answer: str) -> None:
     """Whatever is no clear yes is a no."""

@@ -53,6 +53,14 @@ def test_the_page_of_a_command() -> None:
     )
 
 
+def test_headings_of_options() -> None:
+    """As --help has them."""
+    page = pages(group(_COMMANDS), "1.2")["asynctask-run.1"]
+
+    assert ".SH OPTIONS\n.SS Which nodes\n.TP\n\\fB\\-w\\fR, " in page
+    assert ".SS How it runs\n.TP\n\\fB\\-f\\fR, " in page
+
+
 def test_the_page_of_the_program() -> None:
     """All sub-commands, each with its summary, and its page to go on with."""
     page = pages(group(_COMMANDS), "1.2")["asynctask.1"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asynctask.cli.manual.roff import bold, escaped, italic, paragraphs, section, tagged, title
+from asynctask.cli.manual.roff import bold, escaped, italic, paragraphs, section, subsection, tagged, title
 
 pytestmark = pytest.mark.one_loop("no loop is used")
 
@@ -35,6 +35,7 @@ def test_pieces() -> None:
         == '.TH ASYNCTASK\\-RUN 1 "" "asynctask 1.0" "asynctask manual"\n.nh\n.ad l\n'
     )
     assert section("see also") == ".SH SEE ALSO\n"
+    assert subsection("Which nodes") == ".SS Which nodes\n"
     assert tagged(bold("-w"), "on these\n nodes") == ".TP\n\\fB\\-w\\fR\non these nodes\n"
 
 

@@ -13,8 +13,6 @@ from asynctask.cli.past.records import Batch
 from tests.cli.past.support import end, output
 from tests.support import turns
 
-pytestmark = pytest.mark.one_loop("the command line runs on its own loop")
-
 
 class Disk:
     """Takes batches, and answers when it is told to."""
@@ -62,7 +60,7 @@ async def test_nodes_that_come_together_share_a_write() -> None:
 
 
 async def test_ends_wait_for_each_other_and_go_with_starts() -> None:
-    """There is no hurry for them."""
+    """There is no hurry for them, and starts do not wait for them; on no loop."""
     disk = Disk()
     disk.journal.end(end(0))
     disk.journal.end(end(1))
@@ -75,6 +73,21 @@ async def test_ends_wait_for_each_other_and_go_with_starts() -> None:
     assert (disk.starts, disk.ends) == ([[2]], [[0, 1]])
     disk.answers[0].set_result(None)
     await start
+
+
+async def test_nodes_go_on_a_few_at_a_time() -> None:
+    """They begin with what keeps the loop; what was stopped meanwhile does not count."""
+    disk = Disk()
+    first, *others = [asyncio.ensure_future(disk.journal.start(1.0, place)) for place in range(20)]
+    await turns(2)
+    first.cancel()
+    disk.answers[0].set_result(None)
+    gone_on: list[int] = []
+    while len(gone_on) < 2 or gone_on[-1] < len(others):
+        await turns(1)
+        gone_on.append(sum(task.done() for task in others))
+
+    assert [count for count in dict.fromkeys(gone_on) if count] == [8, 16, 19]
 
 
 async def test_ends_are_written_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
