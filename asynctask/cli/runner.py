@@ -9,23 +9,22 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from asynctask.cli.asking import questions_heard
+from asynctask.cli.between import Between
 from asynctask.cli.control.confirming import confirm, is_asked, question
-from asynctask.cli.control.gates import Check, Finished, pass_gate
+from asynctask.cli.hearers import Hearers, gathers
 from asynctask.cli.login import login_settings
 from asynctask.cli.loop import run_loop
-from asynctask.cli.output.choosing import displays
-from asynctask.cli.output.directories import DirectoriesView, make_directories
+from asynctask.cli.output.directories import make_directories
 from asynctask.cli.output.labels import Titles
 from asynctask.cli.output.status import Status
 from asynctask.cli.output.style import Style
 from asynctask.cli.output.summary import exit_status, failure_lines, summary_line
 from asynctask.cli.prompting import Asker
 from asynctask.cli.request import Request
-from asynctask.cli.rolling import Batch, Rolling
+from asynctask.cli.rolling import Rolling
 from asynctask.cli.screen import Screen
 from asynctask.cli.signals import EXIT_SIGNAL, signals_handled
 from asynctask.cli.stdin import PasswordFirst, SharedInput, piped
-from asynctask.cli.view import View
 from asynctask.cli.writer import STDERR
 from asynctask.errors import UsageError
 from asynctask.outcome import NodeResult, Outcome
@@ -33,8 +32,6 @@ from asynctask.task import Task
 from asynctask.workers.registry import worker_class
 
 if TYPE_CHECKING:
-    from asynctask.cli.output.records import RecordView
-    from asynctask.cli.past.recorder import Recorder
     from asynctask.ssh.pool import ConnectionPool
 
 __all__ = ("Execution", "execute", "log_to_stderr")
@@ -99,10 +96,7 @@ class Execution:
         self._origin = {"resuming": resuming, "retry_of": retry_of}
         self._caught: list[signal.Signals] = []
         self._rolling: Rolling | None = None
-        self._gate: asyncio.Task[str | None] | None = None
-        self._check: Check | None = None
         self._results: Sequence[NodeResult] = ()
-        self._attempts = _Attempts()
         self._asker = asker or Asker()
 
     async def run(self) -> int:
@@ -119,19 +113,18 @@ class Execution:
             fanout=request.fanout,
             start_delay=request.delay,
             pool=self._pool,
-            before_start=self._before_start if request.history else None,
+            before_start=self._announce if request.history else None,
         )
         self._status = Status(len(request.targets), self._task.active_nodes)
         shows_status = request.progress or not request.quiet
         self._screen = Screen(self._status.line if shows_status else None, self._stop)
         self._asker.screen = self._screen
-        self._recorder = _recorder(request, self._screen, **self._origin) if request.history else None
-        self._records = _records(request, self._screen)
-        self._files = _files(request, self._screen)
-        self._style = Style.of(request, self._screen)
         self._titles = Titles(
             regroup=request.regroup, source=request.groupsource, groupbase=request.groupbase
         )
+        style = Style.of(request, self._screen)
+        self._hearers = Hearers(request, self._screen, style, self._status, **self._origin)
+        self._between = Between(request, self._titles, ask=self._ask, write=self._write_aside, doing=self._do)
         status = EXIT_ERROR
         try:
             with signals_handled(self._interrupted):
@@ -139,7 +132,7 @@ class Execution:
                     await self._work()
                     status = self._exit_status()
                 finally:
-                    await self._end_records(status)
+                    await self._hearers.end(status)
         finally:
             await self._screen.close()
         if self._screen.error is not None and not self._caught:
@@ -158,7 +151,7 @@ class Execution:
         typed = await self._password("password_prompt", "Password: ") if request.password_prompt else None
         if self._caught:  # at a prompt
             return
-        views = [view for view in (*self._views(), self._recorder) if view is not None]
+        views = self._hearers.views
         try:
             async with self._task as task:
                 self._rolling = rolling = Rolling(
@@ -166,10 +159,10 @@ class Execution:
                     task,
                     views,
                     self._worker_settings(stdin if typed is None else PasswordFirst(typed, stdin), password),
-                    self._pass_gate,
+                    self._between,
                     self._begin_batch,
                 )
-                await self._begin_records()
+                await self._hearers.begin()
                 await self._titles.ready(request.targets)
                 with questions_heard(self._tell_who_runs, lambda: self._asker.asking):
                     self._results = await rolling.run()
@@ -181,14 +174,6 @@ class Execution:
             if stdin is not None:
                 stdin.close()
 
-    def _views(self) -> list[View | None]:
-        """Who hears the run; the history comes last, for it is in nobody's way."""
-        request = self._request
-        shown = (
-            [] if self._records is not None else displays(request, self._screen, request.targets, self._style)
-        )
-        return [self._status, self._attempts, *shown, self._records, self._files]
-
     def _worker_settings(
         self, stdin: SharedInput | PasswordFirst | None, password: str | None
     ) -> dict[str, Any]:
@@ -197,7 +182,7 @@ class Execution:
             "worker": request.worker,
             "timeout": request.command_timeout,
             "stderr": not request.gather_both,
-            "gather": _gathers(request),
+            "gather": gathers(request),
         }
         if request.copying is None:
             settings["stdin"] = stdin
@@ -208,6 +193,9 @@ class Execution:
         if worker_class(request.worker).remote:
             settings.update(login_settings(request, self._asker, password))
         return settings
+
+    async def _announce(self, node: str) -> None:
+        await self._hearers.before_start(node)
 
     async def _consent(self) -> None:
         request = self._request
@@ -223,81 +211,17 @@ class Execution:
             raise UsageError(f"{option}: no password was given: nothing was run")
         return password
 
-    async def _before_start(self, node: str) -> None:
-        if self._recorder is not None:
-            await self._recorder.before_start(node)
-
-    # -- between batches --------------------------------------------------------------------------
-
     def _begin_batch(self, number: int, count: int) -> None:
         self._status.batch = (number, count)
 
-    async def _pass_gate(self, batch: Batch) -> str | None:
-        """Whether the next batch begins: nobody failed, or ``--halt`` says how many may; and the check."""
-        if self._caught:
-            return "stopped"
-        self._gate = asyncio.ensure_future(self._decide(batch))
-        try:
-            return await self._gate
-        except asyncio.CancelledError:
-            if self._caught:
-                return "stopped"
-            raise
-        finally:
-            self._gate = None
+    def _do(self, what: str) -> None:
+        self._status.doing = what
 
-    async def _decide(self, batch: Batch) -> str | None:
-        request = self._request
-        failed = [result.node for result in batch.results if not result.ok]
-
-        async def verdict() -> str | None:
-            if failed and request.halt is None:
-                return f"batch {batch.number} of {batch.count}: {self._titles.of(failed)} did not end well"
-            return None
-
-        return await pass_gate(verdict, self._ask, repeatable=False) or (
-            await self._run_check(batch) if request.check is not None else None
-        )
-
-    async def _run_check(self, batch: Batch) -> str | None:
-        assert self._request.check is not None
-        nodes = [result.node for result in batch.results]
-        finished = Finished(batch.number, nodes, batch.done, batch.failed)
-        self._check = Check(self._request.check, self._show_check)
-        self._status.doing = "checking"
-        try:
-            check = self._check
-            return await pass_gate(lambda: check.run(finished), self._ask)
-        finally:
-            self._status.doing = ""
-            self._check = None
-
-    async def _show_check(self, text: bytes) -> None:
+    async def _write_aside(self, text: bytes) -> None:
         await self._screen.write(STDERR, text)
 
     async def _ask(self, question: str) -> str | None:
         return await self._asker.ask(question, echo=True)
-
-    # -- what is kept of it -----------------------------------------------------------------------
-
-    async def _begin_records(self) -> None:
-        if self._recorder is not None:
-            recorded = await self._recorder.begin()
-            if recorded is None and self._origin["resuming"] is not None:
-                from asynctask.cli.past.database import HistoryError
-
-                # The next one to go on with it would run the command on the same nodes again.
-                raise HistoryError("the history cannot be written, and without it a run is not gone on with")
-        if self._records is not None:
-            from asynctask.cli.output.schema import RunStart
-
-            await self._records.run_began(RunStart.of(self._request))
-
-    async def _end_records(self, status: int) -> None:
-        if self._records is not None and self._rolling is not None:  # else nothing was run
-            await self._records.run_ended(status)
-        if self._recorder is not None:
-            await self._recorder.finish(status)
 
     # -- what is shown ----------------------------------------------------------------------------
 
@@ -310,7 +234,7 @@ class Execution:
             for line in lines:
                 say(f"asynctask: {line}")
             if len(lines) > 1 or request.verbose:
-                say(f"asynctask: {summary_line(self._results, self._titles, self._attempts.counts)}")
+                say(f"asynctask: {summary_line(self._results, self._titles, self._hearers.attempts)}")
         if rolling.cut_short is not None and not self._caught:
             say(f"asynctask: {rolling.cut_short}")
         if rolling.enough is not None and not request.quiet:
@@ -327,10 +251,7 @@ class Execution:
 
     def _stop(self, *, kill: bool = False) -> None:
         self._asker.stop()
-        if self._gate is not None:
-            self._gate.cancel()
-        if self._check is not None:
-            self._check.abort(kill=kill)
+        self._between.stop(kill=kill)
         if self._rolling is not None:
             self._rolling.stop(kill=kill)
 
@@ -372,33 +293,9 @@ class Execution:
         status = exit_status(results) if self._request.maxrc else 0
         if rolling.cut_short is not None:
             status = max(status, EXIT_CUT_SHORT)
-        if status == 0 and self._files is not None and self._files.error is not None:
+        if status == 0 and self._hearers.error is not None:
             return EXIT_ERROR
         return status
-
-
-class _Attempts(View):
-    """Counts at which nodes there were several attempts."""
-
-    def __init__(self) -> None:
-        self.counts: dict[str, int] = {}
-
-    async def node_over(self, result: NodeResult, attempt: int) -> None:
-        if attempt > 1:
-            self.counts[result.node] = attempt
-
-
-def _recorder(request: Request, screen: Screen, **origin: int | None) -> Recorder:
-    from asynctask.cli.past.recorder import Recorder
-
-    return Recorder.open(
-        request,
-        screen.say,
-        gathered=_gathers(request),
-        limit=request.history_limit,
-        given_input=not request.nostdin and request.copying is None and piped(),
-        **origin,
-    )
 
 
 def _shared_input(request: Request) -> SharedInput | None:
@@ -406,22 +303,3 @@ def _shared_input(request: Request) -> SharedInput | None:
     if request.nostdin or request.copying is not None or not piped():
         return None
     return SharedInput(readers=None if request.retries else len(request.targets))
-
-
-def _gathers(request: Request) -> bool:
-    """Whether output is kept until the end."""
-    return request.at_end or request.json
-
-
-def _records(request: Request, screen: Screen) -> RecordView | None:
-    if not (request.json or request.events):
-        return None
-    from asynctask.cli.output.records import EventsView, JsonView
-
-    return EventsView(screen) if request.events else JsonView(screen)
-
-
-def _files(request: Request, screen: Screen) -> DirectoriesView | None:
-    if request.outdir is None and request.errdir is None:
-        return None
-    return DirectoriesView(screen, request.outdir, request.errdir)
