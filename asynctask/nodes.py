@@ -77,7 +77,7 @@ def expand(nodes: str | NodeSet | Iterable[str] | None, source: str | None = Non
     """
     targets: dict[str, None] = {}
     for item in _items(nodes):
-        if _is_plain(item):
+        if is_plain(item):
             targets[item] = None
         else:
             targets.update(dict.fromkeys(_names(item, source)))
@@ -94,8 +94,8 @@ def parse(nodes: str | NodeSet | Iterable[str] | None, source: str | None = None
     resolver = Resolver(source)
     items = list(_items(nodes))
     # Several times faster than parsing each: this folds the nodes of every gathered output.
-    found = NodeSet._fromlist1(filter(_is_plain, items), resolver=resolver)
-    for item in itertools.filterfalse(_is_plain, items):
+    found = NodeSet._fromlist1(filter(is_plain, items), resolver=resolver)
+    for item in itertools.filterfalse(is_plain, items):
         found.update(_parse_text(item, resolver) if isinstance(item, str) else item)
     return found
 
@@ -130,7 +130,8 @@ def _is_nodeset(value: object) -> bool:
     return clustershell is not None and isinstance(value, clustershell.NodeSetBase)
 
 
-def _is_plain(item: str | NodeSet) -> bool:
+def is_plain(item: str | NodeSet) -> bool:
+    """Whether it is one name that means itself."""
     return isinstance(item, str) and _PLAIN.fullmatch(item) is not None
 
 
@@ -141,7 +142,7 @@ def _names(item: str | NodeSet, source: str | None) -> Iterable[str]:
         return
     text = item.strip()
     for part in _parts(text):
-        if _is_plain(part):
+        if is_plain(part):
             yield part
         else:
             yield from _parse_text(part, Resolver(source))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from functools import lru_cache
 
 __all__ = ("Clock", "RecordClock", "moment_of", "stamp")
@@ -54,9 +54,11 @@ def moment_of(text: str) -> int:
     """What :func:`stamp` was asked of, or any other time in ISO 8601.
 
     Raises:
-        ValueError: it is none, or has no zone.
+        ValueError: it is none, has no zone, or is in the first or last year that there is.
     """
     found = datetime.fromisoformat(text)
     if found.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
+    if not MINYEAR < found.year < MAXYEAR:
+        raise ValueError(f"{text!r} leaves no room for other zones")
     return (found - _EPOCH) // _MICROSECOND

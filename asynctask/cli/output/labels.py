@@ -120,6 +120,8 @@ def fold(names: Iterable[str]) -> str:
     names = list(names)
     if len(names) == 1:
         return names[0]
+    if not all(map(_nodes.is_plain, names)):  # one would mean others, or a group that is looked up
+        return ",".join(names)
     try:
         return _nodes.fold(names)
     except NodeSetError:

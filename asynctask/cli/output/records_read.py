@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from asynctask.cli.output.clock import moment_of
-from asynctask.cli.output.schema import VERSION, RunStart, result_from
+from asynctask.cli.output.schema import VERSION, RunStart, plain_text, result_from
 from asynctask.errors import AsyncTaskError
 from asynctask.outcome import NodeResult
 
@@ -247,8 +247,8 @@ def _output(fields: Mapping[str, Any]) -> Output:
     data = b64decode(fields["base64"], validate=True) if text is None else text.encode()
     return Output(
         moment_of(fields["time"]),
-        _name(fields["node"]),
-        _name(fields["stream"]),
+        plain_text(fields["node"]),
+        plain_text(fields["stream"]),
         data + fields.get("end", "\n").encode(),
     )
 
@@ -258,11 +258,11 @@ def _run_started(fields: Mapping[str, Any]) -> RunBegan:
 
 
 def _node_started(fields: Mapping[str, Any]) -> NodeStarted:
-    return NodeStarted(moment_of(fields["time"]), _name(fields["node"]))
+    return NodeStarted(moment_of(fields["time"]), plain_text(fields["node"]))
 
 
 def _node_exited(fields: Mapping[str, Any]) -> NodeExited:
-    return NodeExited(moment_of(fields["time"]), _name(fields["node"]), _whole(fields["rc"]))
+    return NodeExited(moment_of(fields["time"]), plain_text(fields["node"]), _whole(fields["rc"]))
 
 
 def _attempt_ended(fields: Mapping[str, Any]) -> AttemptEnded:
@@ -296,12 +296,6 @@ def _whole_output(fields: Mapping[str, Any], name: str) -> bytes:
 def _json_summary(fields: Mapping[str, Any]) -> RunOver:
     run = replace(RunStart.from_plain(fields), nodes=None)
     return RunOver(moment_of(fields["ended"]), _whole(fields["status"]), run, moment_of(fields["began"]))
-
-
-def _name(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no name")
-    return value
 
 
 def _whole(value: object) -> int:

@@ -17,7 +17,7 @@ from asynctask.cli.request import Copying, Request
 from asynctask.errors import NodeError
 from asynctask.outcome import NodeResult, Outcome, Times
 
-__all__ = ("VERSION", "RunStart", "plain_outcomes", "plain_result", "result_from")
+__all__ = ("VERSION", "RunStart", "plain_outcomes", "plain_result", "plain_text", "result_from")
 
 VERSION = 1
 
@@ -64,14 +64,16 @@ class RunStart:
         copying = fields["copying"]
         nodes = fields.get("nodes")
         return cls(
-            nodes=None if nodes is None else tuple(map(_text, nodes)),
-            command=_text(fields["command"]),
+            nodes=None if nodes is None else tuple(map(plain_text, nodes)),
+            command=plain_text(fields["command"]),
             copying=copying
             and Copying(
-                sources=tuple(copying["sources"]), dest=copying.get("dest"), back=bool(copying.get("back"))
+                sources=tuple(map(plain_text, copying["sources"])),
+                dest=None if copying.get("dest") is None else plain_text(copying["dest"]),
+                back=bool(copying.get("back")),
             ),
-            worker=_text(fields["worker"]),
-            program=_text(fields["asynctask"]),
+            worker=plain_text(fields["worker"]),
+            program=plain_text(fields["asynctask"]),
         )
 
 
@@ -116,13 +118,15 @@ def result_from(fields: Mapping[str, Any]) -> NodeResult:
     Raises:
         AttributeError, KeyError, TypeError, ValueError: they make none.
     """
-    node, error = _text(fields["node"]), fields["error"]
+    node, error = plain_text(fields["node"]), fields["error"]
     return NodeResult(
         node=node,
         outcome=Outcome(fields["outcome"]),
         rc=_number(fields["rc"]),
         signal=_number(fields["signal"]),
-        error=None if error is None else NodeError(node, _text(error["reason"]), _text(error["hint"])),
+        error=None
+        if error is None
+        else NodeError(node, plain_text(error["reason"]), plain_text(error["hint"])),
         times=_times_from(fields["times"]),
         unwritten=_number(fields.get("unwritten")) or 0,
     )
@@ -147,9 +151,15 @@ def plain_outcomes(results: Sequence[NodeResult]) -> dict[str, Any]:
     }
 
 
-def _text(value: object) -> str:
+def plain_text(value: object) -> str:
+    """A text that can be written as bytes.
+
+    Raises:
+        TypeError, ValueError: it is none.
+    """
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
+    value.encode(errors="surrogateescape")  # which half a character cannot be
     return value
 
 
