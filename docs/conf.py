@@ -39,7 +39,8 @@ nitpick_ignore_regex = [
     (r"py:class", r"(asynctask\..+\.)?(_?[A-Z]|_Maker)"),  # type variables
     # Internal; in signatures for who writes a worker.
     (r"py:class", r"asynctask\.(processes|waiting|workers\.streams|sync\.home|iteration|pollers\.walk)\..+"),
-    (r"py:class", r"Args|BeforeStart|Carrier|HostKeys|Nodes|PathLike|Prompt|_NodesArgument"),  # other names for types
+    # Other names for types.
+    (r"py:class", r"Args|BeforeStart|Carrier|HostKeys|Nodes|PathLike|Prompt|_NodesArgument"),
 ]
 
 _NAPOLEON = Config(napoleon_custom_sections=[("Keys", "params_style")], napoleon_use_rtype=False)
