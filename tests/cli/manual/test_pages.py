@@ -11,6 +11,7 @@ import pytest
 from asynctask.cli import _COMMANDS
 from asynctask.cli.group import group
 from asynctask.cli.manual.pages import pages
+from tests.support import unable
 
 pytestmark = pytest.mark.one_loop("no loop is used")
 
@@ -78,9 +79,10 @@ def test_there_is_one_for_each() -> None:
     )
 
 
-@pytest.mark.skipif(shutil.which("groff") is None, reason="no groff here")
 def test_groff_has_nothing_to_say() -> None:
     """No warning of any kind, for any page."""
+    if shutil.which("groff") is None:
+        unable("groff is not installed")
     text = "".join(pages(group(_COMMANDS), "1").values())
 
     found = subprocess.run(
