@@ -81,6 +81,8 @@ class Launch:
             if values["verbosity"] > 1:
                 _tell(f"picked {_fold(targets)}")
         request = Request(**{**values, "targets": targets, "command": command, "copying": copying})
+        if given.get("outliers"):
+            request = request.ordered()
         _check_batches(given, request)
         return cls(
             request=request,
@@ -99,6 +101,8 @@ def changed(request: Request, given: Mapping[str, Any]) -> Request:
     """
     _check_together(given)
     request = replace(request, **_wanted(given))
+    if given.get("outliers"):
+        request = request.ordered()
     _check_batches(given, request)
     return request
 

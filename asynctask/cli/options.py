@@ -59,6 +59,19 @@ class _Seconds(click.FloatRange):
 SECONDS = _Seconds(min=0)
 
 
+class _Wait(click.FloatRange):
+    """A number of seconds that has an end."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds = float(super().convert(value, param, ctx))
+        if not math.isfinite(seconds):
+            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+        return seconds
+
+
+_WAIT = _Wait(min=0)
+
+
 class _Checked(click.ParamType):  # type: ignore[type-arg]  # click before 8.4 has none
     """Text in a notation of its own, which is kept as text: it is data of the request."""
 
@@ -323,7 +336,7 @@ control_options = _section(
     ),
     _option(
         "--delay",
-        type=click.FloatRange(min=0),
+        type=_WAIT,
         metavar="S",
         help="Seconds from one node's start to the next.",
     ),

@@ -65,5 +65,5 @@ def command(
     request = Request(
         targets=(), outliers=outliers or "", color=color or "auto", verbosity=verbosity, **options
     )
-    status = replay(Replay(path=file, request=request, speed=1.0 if real_time else speed))
+    status = replay(Replay(path=file, request=request.ordered(), speed=1.0 if real_time else speed))
     raise click.exceptions.Exit(status)

@@ -20,7 +20,7 @@ from asynctask.cli.output.records_read import Item, RecordError, RecordReader, R
 from asynctask.cli.output.replayed import ReplayedRun
 from asynctask.cli.output.schema import RunStart
 from asynctask.cli.output.style import Style
-from asynctask.cli.output.summary import exit_status, failure_lines
+from asynctask.cli.output.summary import exit_status, failure_lines, summary_line
 from asynctask.cli.request import Request
 from asynctask.cli.screen import Screen
 from asynctask.cli.signals import EXIT_SIGNAL, signals_handled
@@ -165,7 +165,7 @@ class _Replaying:
         return ReplayedRun(
             clock,
             lambda run: self._views(run, clock),
-            keep=request.at_end or request.json or bool(request.outliers),
+            keep=request.at_end or request.json,
             merge=request.gather_both,
             whole=request.events or (request.by_node and (request.gather or request.gather_both)),
         )
@@ -191,8 +191,11 @@ class _Replaying:
         if self._screen.error is not None or (self._request.quiet and self._request.maxrc):
             return
         await self._style.ready(self._screen, run.results)
-        for line in failure_lines(run.results, self._style.titles, every=self._request.verbose):
+        lines = list(failure_lines(run.results, self._style.titles, every=self._request.verbose))
+        for line in lines:
             self._screen.say(f"asynctask: {line}")
+        if len(lines) > 1 or self._request.verbose:
+            self._screen.say(f"asynctask: {summary_line(run.results, self._style.titles, run.attempts)}")
 
     def _complain(self) -> None:
         """Say what of the record is missing."""

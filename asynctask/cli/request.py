@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 __all__ = ("Copying", "Request")
@@ -122,6 +122,12 @@ class Request:
     def at_end(self) -> bool:
         """Whether output is kept, and shown at the end."""
         return self.gather or self.gather_both or self.by_node or self.diff or self.similar
+
+    def ordered(self) -> Self:
+        """The same with output gathered, if somebody asked for an order of outputs and no display has one."""
+        if self.outliers and not (self.at_end or self.json or self.events):
+            return replace(self, gather=True)
+        return self
 
     def plain(self) -> dict[str, Any]:
         """What JSON can hold; without what is as it always is."""

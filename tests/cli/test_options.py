@@ -110,3 +110,12 @@ def test_values_that_make_no_sense(words: list[str], message: str) -> None:
     result = CliRunner().invoke(_few, words)
 
     assert (result.exit_code, result.output.splitlines()[-1]) == (2, f"Error: {message}")
+
+
+@pytest.mark.parametrize("seconds", ["inf", "nan"])
+def test_a_delay_has_an_end(seconds: str) -> None:
+    """Else no second node would ever start."""
+    result = CliRunner().invoke(_all, ["--delay", seconds])
+
+    message = f"Error: Invalid value for '--delay': {seconds!r} is no number of seconds."
+    assert (result.exit_code, result.output.splitlines()[-1]) == (2, message)

@@ -73,6 +73,11 @@ SAID = b"asynctask: b: failed with exit code 3\n"
         ),
         ({"gather_both": True, "by_node": True}, b"a,b: 1\nb: \x1b\xff\n", SAID),
         ({"by_node": True}, b"a: 1\nb: 1\n", b"b: \x1b\xff\n" + SAID),
+        (
+            {"no_label": True, "verbosity": 2},
+            b"1\n1\n",
+            b"\x1b\xff\n" + SAID + b"asynctask: 1 ok, 1 failed (rc 3): b\n",
+        ),
         ({"verbosity": 0, "maxrc": True}, b"a: 1\nb: 1\n", b"b: \x1b\xff\n"),
     ],
 )

@@ -49,6 +49,18 @@ def test_what_is_shown_at_the_end(field: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("shown", "gathers"),
+    [({}, True), ({"diff": True}, False), ({"json": True}, False), ({"events": True}, False)],
+)
+def test_an_order_of_outputs_alone(shown: dict[str, Any], gathers: bool) -> None:
+    """They are gathered for it, unless they are shown in another way; without one nothing changes."""
+    request = replace(Request(targets=("n",)), **shown)
+
+    assert replace(request, outliers="first").ordered().gather is gathers
+    assert request.ordered() == request
+
+
+@pytest.mark.parametrize(
     ("verbosity", "quiet", "verbose"), [(0, True, False), (1, False, False), (2, False, True)]
 )
 def test_verbosity(verbosity: int, quiet: bool, verbose: bool) -> None:

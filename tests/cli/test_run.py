@@ -91,7 +91,7 @@ def test_a_command_line_without_options(requests: list[Request]) -> None:
         (["--groupbase"], {"groupbase": True}),
         (["--diff"], {"diff": True}),
         (["--similar"], {"similar": True}),
-        (["--outliers", "first"], {"outliers": "first"}),
+        (["--outliers", "first"], {"outliers": "first", "gather": True}),
         (["--outdir", "o", "--errdir", "e"], {"outdir": "o", "errdir": "e"}),
         (["--json"], {"json": True}),
         (["--events"], {"events": True}),

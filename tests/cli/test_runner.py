@@ -52,6 +52,7 @@ def test_each_line_with_its_node(asynctask: CommandLine) -> None:
         (["-b"], "echo %h; exit %n", _block("b", "b") + _block("a", "a")),
         (["-b"], "test %n = 1 || echo x", _block("b", "x")),
         (["-B"], "echo x; echo y >&2", _block("a,b (2)", "x\ny")),
+        (["--outliers", "first"], "test %n = 1 || echo x", _block("b", "x")),
         (["-L"], "echo %n; echo x", "a: 1\na: x\nb: 0\nb: x\n"),
         (["-LN"], "echo %n", "1\n0\n"),
         (["-bL"], "echo %n", "a: 1\nb: 0\n"),

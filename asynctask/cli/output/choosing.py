@@ -55,7 +55,7 @@ def _at_end(request: Request, screen: Screen, style: Style) -> View | None:
         from asynctask.cli.output.by_node import ByNodeView
 
         return ByNodeView(screen, style, errors=errors)
-    if request.gather or request.gather_both or request.outliers:
+    if request.gather or request.gather_both:
         from asynctask.cli.output.gathered import GatheredView
 
         return GatheredView(screen, style, outliers=request.outliers, errors=errors)

@@ -41,10 +41,10 @@ def names_in_order(names: Iterable[str]) -> list[str]:
     if len(names) == 1:
         return names
     try:
-        found = dict.fromkeys(_nodes.parse(names))
+        found = dict.fromkeys(_nodes.parse(filter(_nodes.is_plain, names)))
     except NodeSetError:
         return names
-    found.update(dict.fromkeys(names))  # what a node set writes in another way
+    found.update(dict.fromkeys(names))  # what is no node of a set, or is written in another way there
     known = set(names)
     return [name for name in found if name in known]
 

@@ -116,11 +116,14 @@ class Titles:
 
 
 def fold(names: Iterable[str]) -> str:
-    """A node set, or the names as they are where they make none."""
+    """A node set, or the names as they are where they make none.
+
+    A record may hold names that would mean other nodes, or a group that is looked up: they are not folded.
+    """
     names = list(names)
     if len(names) == 1:
         return names[0]
-    if not all(map(_nodes.is_plain, names)):  # one would mean others, or a group that is looked up
+    if not all(map(_nodes.is_plain, names)):
         return ",".join(names)
     try:
         return _nodes.fold(names)

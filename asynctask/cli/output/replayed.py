@@ -55,6 +55,7 @@ class ReplayedRun:
 
     Attributes:
         results: of all targets, once the run is over.
+        attempts: which was the last at each node.
         status: the exit status that the run had; ``None`` if the record has no end.
         headless: whether it has no beginning.
     """
@@ -80,6 +81,7 @@ class ReplayedRun:
         self._ended: dict[str, NodeResult] = {}  # the last attempt of each node
         self._over: dict[str, NodeResult] = {}
         self.results: list[NodeResult] = []
+        self.attempts: dict[str, int] = {}
         self.status: int | None = None
         self.headless = False
 
@@ -230,6 +232,7 @@ class ReplayedRun:
 
     async def _tell_over(self, result: NodeResult, attempt: int) -> None:
         self._over[result.node] = result
+        self.attempts[result.node] = attempt
         for view, _ in self._views:
             await view.node_over(result, attempt)
 

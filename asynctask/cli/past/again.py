@@ -21,7 +21,7 @@ TIMED_OUT = frozenset({Outcome.TIMED_OUT})
 UNREACHABLE = frozenset({Outcome.UNREACHABLE, Outcome.REFUSED, Outcome.AUTH_FAILED, Outcome.HOST_KEY})
 
 #: Of these one is in force: saying another one takes them all back.
-_DISPLAYS = frozenset({"gather", "gather_both", "by_node", "diff", "similar", "outliers", "json", "events"})
+_DISPLAYS = frozenset({"gather", "gather_both", "by_node", "diff", "similar", "json", "events"})
 
 
 def chosen(nodes: Sequence[Node], outcomes: Collection[Outcome]) -> tuple[str, ...]:

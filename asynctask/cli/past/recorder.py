@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,10 +117,9 @@ class Recorder(View):
             return
         out, err = self._output(result, "stdout"), self._output(result, "stderr")
         self._forget_output(result.node)
-        end = _end(result, attempt, place, self._wall)
         if self._journal.waiting + len(out.data) + len(err.data) > _HIGH_WATER:
             out, err = Output(size=out.size), Output(size=err.size)
-        self._journal.end(replace(end, out=out, err=err))
+        self._journal.end(_end(result, attempt, place, self._wall, out, err))
 
     async def finish(self, status: int) -> None:
         """Write down what is not written yet, and that the run is over. Also when cancelled. Never raises."""
@@ -239,14 +237,16 @@ def _new_run(request: Request, *, given_input: bool, retry_of: int | None) -> Ne
     )
 
 
-def _end(result: NodeResult, attempt: int, place: int, wall: float) -> End:
-    """How a node ended; without its output.
+def _end(result: NodeResult, attempt: int, place: int, wall: float, out: Output, err: Output) -> End:
+    """How a node ended.
 
     Args:
         result: of its last attempt.
         attempt: which that was, from 1.
         place: of the node.
         wall: what makes seconds since 1970 out of those of the monotonic clock.
+        out: what is kept of its standard output.
+        err: likewise of standard error.
     """
     times, error = result.times, result.error
     began, started, ended = (
@@ -263,4 +263,6 @@ def _end(result: NodeResult, attempt: int, place: int, wall: float) -> End:
         signal=result.signal,
         reason=None if error is None else error.reason,
         hint=None if error is None else error.hint,
+        out=out,
+        err=err,
     )

@@ -73,6 +73,13 @@ def _number(value: Any) -> float:
         raise ValueError from exc
 
 
+def _wait(value: Any) -> float:
+    seconds = _number(value)
+    if seconds == math.inf:
+        raise ValueError
+    return seconds
+
+
 def _time(value: Any) -> float:
     if not isinstance(value, str):
         return _number(value)
@@ -125,7 +132,7 @@ COUNT = whole(0)
 SECONDS = Kind(
     'seconds, or "5m" and the like, or 0 for no limit', _time, lambda value: _time(value) or math.inf
 )
-WAIT = Kind("seconds", float, _number)
+WAIT = Kind("seconds", float, _wait)
 SWITCH = Kind("true or false", _parse_switch, _switch)
 TEXT = Kind("text", str, _text)
 STOP = Kind('text such as "now,fail=1" or "soon,fail=10%"', str, _stop)

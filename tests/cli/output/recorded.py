@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
@@ -88,8 +89,12 @@ def _close(schema: object) -> None:
             _close(part)
 
 
-def objects(data: bytes) -> list[dict[str, Any]]:
-    """The objects of a record, each of which is as the schema says."""
+async def objects(data: bytes) -> list[dict[str, Any]]:
+    """The objects of a record, each of which is as the schema says; that takes a while, so in a thread."""
+    return await asyncio.to_thread(_objects, data)
+
+
+def _objects(data: bytes) -> list[dict[str, Any]]:
     assert data.endswith(b"\n")
     assert data.count(b"\n") == len(data.decode().splitlines())
     found = [json.loads(line) for line in data.splitlines()]

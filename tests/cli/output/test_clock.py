@@ -48,3 +48,10 @@ def test_other_ways_to_write_a_moment() -> None:
     assert moment_of("1970-01-01T01:00:00+01:00") == 0
     with pytest.raises(ValueError, match="no time zone"):
         moment_of("1970-01-01T00:00:00")
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00"])
+def test_a_moment_that_other_zones_do_not_have(text: str) -> None:
+    """It is none."""
+    with pytest.raises(ValueError, match="no room for other zones"):
+        moment_of(text)

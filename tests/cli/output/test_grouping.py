@@ -15,6 +15,7 @@ pytestmark = pytest.mark.one_loop("the command line runs on its own loop")
     [
         (["n10", "n9", "m1"], ["m1", "n9", "n10"]),
         (["x y", "["], ["x y", "["]),
+        (["b[1-99999999]", "@all", "a"], ["a", "b[1-99999999]", "@all"]),
         (["b", "b", "a"], ["a", "b"]),
         (["user@b", "[::1]", "a"], ["a", "user@b", "[::1]"]),
         ([], []),

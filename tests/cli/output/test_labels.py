@@ -15,10 +15,18 @@ pytestmark = pytest.mark.one_loop("the command line runs on its own loop")
 
 @pytest.mark.parametrize(
     ("names", "text"),
-    [(["a2", "a1"], "a[1-2]"), (["a"], "a"), (["a1", "b"], "a1,b"), (["x y", "[", "z"], "x y,[,z"), ([], "")],
+    [
+        (["a2", "a1"], "a[1-2]"),
+        (["a"], "a"),
+        (["a1", "b"], "a1,b"),
+        (["x y", "[", "z"], "x y,[,z"),
+        (["a[1-99999999]", "b"], "a[1-99999999],b"),
+        (["a!b", "a&b", "@group"], "a!b,a&b,@group"),
+        ([], ""),
+    ],
 )
 def test_fold(names: list[str], text: str) -> None:
-    """A node set; keys that make none stand one after the other."""
+    """A node set; keys that make none, or would mean others, stand one after the other."""
     assert fold(names) == text
 
 

@@ -29,7 +29,7 @@ RUN = RunStart(nodes=("a", "b"), command="id", worker="exec", program="9.9")
 
 
 async def _lines(kind: str, *events: Any, status: int = 0) -> list[dict[str, Any]]:
-    return objects(await written(kind, RUN, events, status))
+    return await objects(await written(kind, RUN, events, status))
 
 
 # -- an object for each node ------------------------------------------------------------------------
@@ -197,7 +197,7 @@ async def test_a_real_run(tmp_path: Path) -> None:
         await task.run()
         await view.over(task.result.all())
         await view.run_ended(0)
-    found = objects(screen.shown[STDOUT])
+    found = await objects(screen.shown[STDOUT])
     assert [each["type"] for each in found if each["type"] != "output"] == [
         "run_started",
         "node_started",

@@ -160,6 +160,8 @@ async def test_every_place_where_a_record_may_be_cut() -> None:
         b'{"type":"output","time":"2026-03-01T12:00:00Z","node":"a","stream":"stdout","text":1}',
         b'{"type":"output","time":"2026-03-01T12:00:00Z","node":"a","stream":"stdout","base64":"?"}',
         b'{"type":"output","time":"2026-03-01T12:00:00Z","node":"a","stream":"stdout","text":"\xff"}',
+        b'{"type":"output","time":"2026-03-01T12:00:00Z","node":"\\ud800","stream":"stdout","text":"x"}',
+        b'{"type":"output","time":"9999-12-31T23:59:59-01:00","node":"a","stream":"stdout","text":"x"}',
         b'{"type":"node_exited","time":"2026-03-01T12:00:00Z","node":"a","rc":"0"}',
         b'{"type":"node_ended","time":"2026-03-01T12:00:00Z"}',
         b'{"type":"run_started","time":"2026-03-01T12:00:00Z","v":1}',

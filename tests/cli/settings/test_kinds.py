@@ -72,6 +72,7 @@ def test_a_value_is_checked(kind: Kind, value: Any, meant: Any) -> None:
         (SECONDS, "soon"),
         pytest.param(SECONDS, 10**400, id="enormous"),
         (WAIT, None),
+        (WAIT, math.inf),
         (SWITCH, 1),
         (SWITCH, "yes"),
         (TEXT, 3),

@@ -183,6 +183,13 @@ def test_a_wrong_value_that_does_not_count(machine: Machine) -> None:
     assert load(overrides=["fanout=3"]).get("fanout") == 3
 
 
+def test_a_configured_order_of_outputs_is_no_display(machine: Machine) -> None:
+    """It holds where they are gathered."""
+    machine.own('outliers = "last"')
+
+    assert not Request(targets=("a",), **load().apply({})).at_end
+
+
 def test_a_display_of_the_command_line_is_the_only_one(machine: Machine) -> None:
     """Who asks for another one than usual has not asked for both."""
     machine.own("gather = true\nregroup = true\n")
