@@ -25,6 +25,9 @@ __all__ = ("FIND_WAIT", "KILL_WAIT", "GroupEnd", "Signaller", "end_group")
 
 #: How long the node may take to find the group, in seconds.
 FIND_WAIT = 2.0
+#: How often the node is asked at most, and how long after the last time, in seconds. What starts right now is
+#: for a moment still the server's own process, which no signal may reach.
+_LOOKS, _AGAIN = 5, 0.1
 #: How long something may take to end after KILL, in seconds.
 KILL_WAIT = 2.0
 
@@ -175,6 +178,7 @@ async def end_group(
     mark: str | None = None,
     *,
     escalate: Signaller | None = None,
+    has_ended: Callable[[], bool] = lambda: False,
 ) -> GroupEnd:
     """End one command on a connection and all of its group: TERM, the grace, KILL.
 
@@ -183,6 +187,7 @@ async def end_group(
         grace: between TERM and KILL.
         mark: the command's mark; ``None``: it is the one that has none.
         escalate: beside the signals of the login user.
+        has_ended: whether the command has ended by itself: then it is not looked for again.
 
     Returns at most ``FIND_WAIT``, the grace and ``KILL_WAIT`` later. Cancelling leaves the group as it is
     by then.
@@ -193,8 +198,13 @@ async def end_group(
             search: _Search | None = None
             with anyio.move_on_after(FIND_WAIT):
                 ender = await opened()
-                search = ender.searches[ender.search(mark)]
-                await search.heard.wait()
+                for look in range(_LOOKS):
+                    if look:
+                        await asyncio.sleep(_AGAIN)
+                    search = ender.searches[ender.search(mark)]
+                    await search.heard.wait()
+                    if search.groups != [] or has_ended():
+                        break
             if search is None or not search.groups:
                 return GroupEnd.NOT_FOUND
             if escalate is not None:

@@ -183,7 +183,9 @@ class RemoteCommand(asyncssh.SSHClientSession[bytes]):
         if self._over.is_set() or self._channel is None:
             return self.gone
         connection = cast("asyncssh.SSHClientConnection", self._channel.get_connection())
-        found = await end_group(connection, grace, self._mark, escalate=self.escalate)
+        found = await end_group(
+            connection, grace, self._mark, escalate=self.escalate, has_ended=self._exit.is_set
+        )
         ended = bool(found) or await self._end_by_signals(grace)
         self._take_the_rest()
         if ended:

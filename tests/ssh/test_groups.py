@@ -136,6 +136,30 @@ async def test_nothing_to_end(either: asyncssh.SSHClientConnection) -> None:
     assert not found
 
 
+async def test_a_command_that_starts_right_now(
+    connection: asyncssh.SSHClientConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a moment there is nothing to be seen of it: it is looked for again."""
+    monkeypatch.setattr(module, "_LOOKS", 200)
+    ending = asyncio.create_task(_end(connection, Grace(60)))
+    enders = module._enders_of(connection)
+    await until(lambda: enders._ender is not None and len(enders._ender.searches) > 1)
+
+    (pid,) = await _pids(connection, "echo $$; exec sleep 1000")
+
+    assert (await ending)[0] is GroupEnd.GONE
+    assert not alive(pid)
+
+
+async def test_a_command_that_has_ended_is_not_looked_for_again(
+    connection: asyncssh.SSHClientConnection,
+) -> None:
+    """There is nothing to come."""
+    found = await asyncio.wait_for(end_group(connection, Grace(60), has_ended=lambda: True), PATIENCE)
+
+    assert found is GroupEnd.NOT_FOUND
+
+
 async def test_a_command_that_has_ended(either: asyncssh.SSHClientConnection) -> None:
     """Neither is there after it."""
     heard = Heard()
