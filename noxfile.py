@@ -50,6 +50,13 @@ def lowest(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """A minute of a thousand supervised processes that are killed at random; the suite has two seconds."""
+    session.install("-e", ".", *group("test"))
+    session.run("python", "-m", "pytest", "tests/manager/test_soak.py", env={"ASYNCTASK_SOAK_SECONDS": "60"})
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Rules and formatting."""
     session.install(*group("lint"))

@@ -10,7 +10,7 @@ and a module imports only from its own floor or a lower one (``tests/test_struct
 3. ``port`` ``timer`` ``workers``
 4. ``settings`` ``parameters`` ``results`` ``calling`` ``pump`` ``targets`` ``attachments`` ``spawning``
    ``scheduling`` ``background`` ``iteration`` ``publishing`` ``making`` ``intake`` ``task`` ``streaming``
-5. ``rules`` ``sync`` ``testing``
+5. ``manager`` ``rules`` ``sync`` ``testing``
 6. ``cli``
 
 Names are loaded when they are first used, so that ``import asynctask`` and the command line start
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from asynctask.errors import GroupError as GroupError
     from asynctask.errors import HandlerErrors as HandlerErrors
     from asynctask.errors import HostKeyError as HostKeyError
+    from asynctask.errors import LaunchError as LaunchError
+    from asynctask.errors import ManagerError as ManagerError
     from asynctask.errors import NoCapacityError as NoCapacityError
     from asynctask.errors import NodeError as NodeError
     from asynctask.errors import NodeSetError as NodeSetError
@@ -49,11 +51,15 @@ if TYPE_CHECKING:
     from asynctask.errors import PollerError as PollerError
     from asynctask.errors import PortClosedError as PortClosedError
     from asynctask.errors import PortFullError as PortFullError
+    from asynctask.errors import ProcessNotFoundError as ProcessNotFoundError
     from asynctask.errors import RunFailed as RunFailed
     from asynctask.errors import SpawnError as SpawnError
     from asynctask.errors import SSHConfigError as SSHConfigError
     from asynctask.errors import TaskStateError as TaskStateError
     from asynctask.errors import TaskTimeoutError as TaskTimeoutError
+    from asynctask.errors import TemplateConflictError as TemplateConflictError
+    from asynctask.errors import TemplateError as TemplateError
+    from asynctask.errors import TemplateNotFoundError as TemplateNotFoundError
     from asynctask.errors import UsageError as UsageError
     from asynctask.events import CopyProgress as CopyProgress
     from asynctask.events import EventHandler as EventHandler
@@ -117,6 +123,8 @@ _HOMES = {
         "GroupError",
         "HandlerErrors",
         "HostKeyError",
+        "LaunchError",
+        "ManagerError",
         "NoCapacityError",
         "NodeError",
         "NodeSetError",
@@ -124,11 +132,15 @@ _HOMES = {
         "PollerError",
         "PortClosedError",
         "PortFullError",
+        "ProcessNotFoundError",
         "RunFailed",
         "SSHConfigError",
         "SpawnError",
         "TaskStateError",
         "TaskTimeoutError",
+        "TemplateConflictError",
+        "TemplateError",
+        "TemplateNotFoundError",
         "UsageError",
     ),
     "events": (

@@ -4,6 +4,7 @@ One root, :class:`AsyncTaskError`. Below it the siblings differ by whose fault i
 
 * :class:`UsageError`: the caller's. Raised at the call, before anything runs.
 * :class:`TaskStateError`: the caller's too: right call, wrong moment.
+* :class:`ManagerError`: what a process manager was asked for is not there, or failed.
 * :class:`PollerError`: what is watched cannot be seen. A poller tries again when that can help.
 * :class:`NodeError`: one node's. It is data (``NodeResult.error``) and is raised only
   when the caller asks, through :class:`RunFailed`.
@@ -32,6 +33,8 @@ __all__ = (
     "GroupError",
     "HandlerErrors",
     "HostKeyError",
+    "LaunchError",
+    "ManagerError",
     "NoCapacityError",
     "NodeError",
     "NodeSetError",
@@ -39,11 +42,15 @@ __all__ = (
     "PollerError",
     "PortClosedError",
     "PortFullError",
+    "ProcessNotFoundError",
     "RunFailed",
     "SSHConfigError",
     "SpawnError",
     "TaskStateError",
     "TaskTimeoutError",
+    "TemplateConflictError",
+    "TemplateError",
+    "TemplateNotFoundError",
     "UsageError",
 )
 
@@ -97,6 +104,48 @@ class EmitterClosedError(AsyncTaskError):
 
 class EmitterFullError(AsyncTaskError):
     """There is no room for the event, and its owner chose that this is an error. Nothing was published."""
+
+
+# -- of the manager -------------------------------------------------------------------------
+
+
+class TemplateError(UsageError):
+    """A process template, or a file of them, that can never work as written. What runs is untouched."""
+
+
+class ManagerError(AsyncTaskError):
+    """A process manager cannot do what it was asked for, now."""
+
+
+class TemplateConflictError(ManagerError):
+    """A template of this name is loaded already."""
+
+
+class TemplateNotFoundError(ManagerError, LookupError):
+    """No template of this name is loaded."""
+
+
+class ProcessNotFoundError(ManagerError, LookupError):
+    """There is no process of this number, or none left."""
+
+
+class LaunchError(ManagerError):
+    """A process could not be started.
+
+    Args:
+        what: the command, or its node.
+        reason: what was tried and what came of it.
+        temporary: it is nobody's fault here, as when a node cannot be reached: this is tried for ever.
+    """
+
+    def __init__(self, what: str, reason: str, *, temporary: bool = False) -> None:
+        super().__init__(what, reason)
+        self.what = what
+        self.reason = reason
+        self.temporary = temporary
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.reason}"
 
 
 # -- of what is watched ---------------------------------------------------------------------

@@ -25,8 +25,11 @@ ROWS = {
     "P8": "p8_simulated",
     "P9": "p9_startup",
     "P10": "p10_emitter",
+    "P11": "p11_restart",
     "P12": "p12_pollers",
     "P13": "gather_command",
+    "P14": "p14_supervise",
+    "P15": "p15_logs",
 }
 _ROUNDS = 5
 

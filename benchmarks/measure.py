@@ -104,7 +104,7 @@ def run_held(argv: Sequence[str], held: Callable[[], bool], end: Callable[[], No
                     raise BenchmarkError(f"not ready after {LONGEST_RUN:.0f} s, killed")
                 sleep(0.2)
             wall = perf_counter() - started
-            memory = sum(_resident(pid) for pid in (process.pid, *descendants(process.pid)))
+            memory = sum(resident(pid) for pid in (process.pid, *descendants(process.pid)))
         finally:
             family = [process.pid, *descendants(process.pid)]
             end()
@@ -115,7 +115,7 @@ def run_held(argv: Sequence[str], held: Callable[[], bool], end: Callable[[], No
     return Sample(wall, 0, 0, memory)
 
 
-def _resident(pid: int) -> int:
+def resident(pid: int) -> int:
     """Bytes of memory, of what is shared its part; 0 for a process that has gone."""
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():

@@ -29,6 +29,7 @@ _LOADED_WHEN_USED = (
     "keystoneauth1.session",
     "swiftclient.authv1",
     "swiftclient.client",
+    "uvicorn.lifespan.off",
 )
 
 

@@ -16,8 +16,7 @@ import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from asynctask.cli.terminal import is_terminal
-from asynctask.cli.writer import STDOUT
+from asynctask.cli.terminal import STDOUT, is_terminal
 
 __all__ = ("Keyboard", "questions_heard")
 

@@ -13,7 +13,7 @@ from asynctask.cli.output.style import Style
 from asynctask.cli.output.summary import failure_lines
 from asynctask.cli.screen import Screen
 from asynctask.cli.signals import EXIT_SIGNAL, signals_handled
-from asynctask.cli.writer import STDOUT
+from asynctask.cli.terminal import STDOUT
 from asynctask.nodes import fold
 from asynctask.ssh.options import SSHOptions
 from asynctask.task import Task

@@ -14,8 +14,7 @@ import click
 
 from asynctask.cli.request import Copying, Request
 from asynctask.cli.targets import Targets
-from asynctask.cli.terminal import encoded, is_terminal, visible
-from asynctask.cli.writer import STDOUT
+from asynctask.cli.terminal import STDOUT, encoded, is_terminal, visible
 from asynctask.group_sources import use_groups_file
 
 if TYPE_CHECKING:

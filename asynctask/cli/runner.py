@@ -25,7 +25,7 @@ from asynctask.cli.rolling import Rolling
 from asynctask.cli.screen import Screen
 from asynctask.cli.signals import EXIT_SIGNAL, signals_handled
 from asynctask.cli.stdin import PasswordFirst, SharedInput, piped
-from asynctask.cli.writer import STDERR
+from asynctask.cli.terminal import STDERR
 from asynctask.errors import UsageError
 from asynctask.outcome import NodeResult, Outcome
 from asynctask.task import Task

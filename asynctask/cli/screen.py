@@ -8,8 +8,8 @@ import time
 import unicodedata
 from collections.abc import Callable
 
-from asynctask.cli.terminal import encoded, is_terminal, visible
-from asynctask.cli.writer import STDERR, STDOUT, Writer
+from asynctask.cli.terminal import STDERR, STDOUT, encoded, is_terminal, visible
+from asynctask.cli.writer import Writer
 
 __all__ = ("Screen", "columns", "fitting")
 

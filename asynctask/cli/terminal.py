@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 
-__all__ = ("encoded", "is_terminal", "visible")
+__all__ = ("STDERR", "STDOUT", "encoded", "is_terminal", "visible")
+
+STDOUT, STDERR = 1, 2
 
 # All that ASCII text may hold: a byte outside of it needs a closer look.
 _PLAIN = re.compile(rb"[\n\t\x20-\x7e]*")

@@ -18,8 +18,8 @@ from asynctask.cli.output.style import Style
 from asynctask.cli.screen import Screen
 from asynctask.cli.signals import EXIT_SIGNAL, signals_handled
 from asynctask.cli.targets import Targets
+from asynctask.cli.terminal import STDOUT
 from asynctask.cli.watch_show import ChangePrinter, CommandPrinter, plan
-from asynctask.cli.writer import STDOUT
 from asynctask.errors import PollerError, UsageError
 from asynctask.nodes import fold
 from asynctask.pollers.base import Poller

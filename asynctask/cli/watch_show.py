@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from asynctask.cli.output.labels import Titles
 from asynctask.cli.screen import Screen
-from asynctask.cli.terminal import encoded, visible
-from asynctask.cli.writer import STDOUT
+from asynctask.cli.terminal import STDOUT, encoded, visible
 from asynctask.errors import UsageError
 from asynctask.nodes import expand
 from asynctask.rules.attempts import Done

@@ -14,9 +14,9 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-__all__ = ("STDERR", "STDOUT", "Writer")
+from asynctask.cli.terminal import STDOUT
 
-STDOUT, STDERR = 1, 2
+__all__ = ("Writer",)
 
 #: Bytes that may wait to be written before a writer has to wait.
 _HIGH_WATER = 1 << 20

@@ -10,7 +10,7 @@ import pytest
 
 from asynctask.cli import screen as module
 from asynctask.cli.screen import Screen, fitting
-from asynctask.cli.writer import STDERR, STDOUT
+from asynctask.cli.terminal import STDERR, STDOUT
 
 ERASE = b"\r\x1b[K"
 

@@ -12,7 +12,7 @@ from asynctask.cli.output.grouping import Alike, names_in_order, order_of
 from asynctask.cli.output.labels import Titles
 from asynctask.cli.output.style import Pen, Style, labelled
 from asynctask.cli.screen import Screen
-from asynctask.cli.writer import STDOUT
+from asynctask.cli.terminal import STDOUT
 from asynctask.messages import Message, group
 from asynctask.outcome import NodeResult, Outcome, Times
 

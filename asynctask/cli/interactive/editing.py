@@ -19,7 +19,7 @@ from prompt_toolkit.shortcuts import CompleteStyle, PromptSession
 
 from asynctask.cli.interactive.completion import Completion
 from asynctask.cli.interactive.lines import PROMPT, STDIN, LineClearedError
-from asynctask.cli.writer import STDERR
+from asynctask.cli.terminal import STDERR
 
 __all__ = ("EditedLines",)
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from asynctask.cli.interactive.completion import Completion
 from asynctask.cli.interactive.lines import Lines, PlainLines
-from asynctask.cli.terminal import is_terminal
-from asynctask.cli.writer import STDERR, STDOUT
+from asynctask.cli.terminal import STDERR, STDOUT, is_terminal
 
 __all__ = ("open_lines",)
 

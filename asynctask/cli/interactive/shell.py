@@ -16,8 +16,7 @@ from asynctask.cli.interactive.past_lines import PastLines
 from asynctask.cli.interactive.typed import HELP, Choose, Local, Remote, read_typed
 from asynctask.cli.request import Request
 from asynctask.cli.signals import EXIT_SIGNAL
-from asynctask.cli.terminal import encoded, is_terminal, visible
-from asynctask.cli.writer import STDERR, STDOUT
+from asynctask.cli.terminal import STDERR, STDOUT, encoded, is_terminal, visible
 from asynctask.errors import AsyncTaskError, UsageError
 
 if TYPE_CHECKING:

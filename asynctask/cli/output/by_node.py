@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from asynctask.cli.output.grouping import by_rc, ordered
 from asynctask.cli.output.style import Pen, Style, labelled
+from asynctask.cli.terminal import STDERR, STDOUT
 from asynctask.cli.view import View
-from asynctask.cli.writer import STDERR, STDOUT
 
 if TYPE_CHECKING:
     from asynctask.cli.screen import Screen

@@ -11,9 +11,8 @@ from asynctask.cli.output.colors import PLAIN, Palette
 from asynctask.cli.output.gathered import show_gathered
 from asynctask.cli.output.grouping import by_rc, gathered, ordered
 from asynctask.cli.output.style import Pen, Style
-from asynctask.cli.terminal import encoded, visible
+from asynctask.cli.terminal import STDERR, STDOUT, encoded, visible
 from asynctask.cli.view import View
-from asynctask.cli.writer import STDERR, STDOUT
 from asynctask.messages import EMPTY, Message
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from asynctask.cli.output.grouping import gathered, ordered
 from asynctask.cli.output.style import Pen, Style
+from asynctask.cli.terminal import STDERR, STDOUT
 from asynctask.cli.view import View
-from asynctask.cli.writer import STDERR, STDOUT
 
 if TYPE_CHECKING:
     from asynctask.cli.screen import Screen

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asynctask.cli.output.style import Pen, Style, labelled
+from asynctask.cli.terminal import STDERR, STDOUT
 from asynctask.cli.view import View
-from asynctask.cli.writer import STDERR, STDOUT
 from asynctask.lines import PartialLine
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from asynctask.cli.output.grouping import names_in_order
 from asynctask.cli.output.live import LiveView
 from asynctask.cli.output.style import Pen, Style
+from asynctask.cli.terminal import STDOUT
 from asynctask.cli.view import View
-from asynctask.cli.writer import STDOUT
 
 if TYPE_CHECKING:
     from asynctask.cli.screen import Screen

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from asynctask.cli.output.clock import Clock, stamp
 from asynctask.cli.output.records_text import EndedLines, dumped, output_objects, whole_text
 from asynctask.cli.output.schema import VERSION, RunStart, plain_outcomes, plain_result
+from asynctask.cli.terminal import STDOUT
 from asynctask.cli.view import View
-from asynctask.cli.writer import STDOUT
 
 if TYPE_CHECKING:
     from asynctask.cli.screen import Screen

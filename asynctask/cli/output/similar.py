@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from asynctask.cli.output.grouping import Alike, gathered, order_of, ordered
 from asynctask.cli.output.shapes import Shape, own_names, pieces, shape_of
 from asynctask.cli.output.style import Pen, Style
+from asynctask.cli.terminal import STDERR, STDOUT
 from asynctask.cli.view import View
-from asynctask.cli.writer import STDERR, STDOUT
 
 if TYPE_CHECKING:
     from asynctask.cli.screen import Screen

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from asynctask.cli.output.colors import PLAIN, Palette, wanted
 from asynctask.cli.output.labels import Titles
-from asynctask.cli.terminal import encoded, visible
-from asynctask.cli.writer import STDERR, STDOUT
+from asynctask.cli.terminal import STDERR, STDOUT, encoded, visible
 
 if TYPE_CHECKING:
     from asynctask.cli.request import Request

@@ -10,8 +10,7 @@ from asynctask.cli.output.labels import Titles
 from asynctask.cli.past.differing import Changed, Difference, compare
 from asynctask.cli.past.printing import put_bytes
 from asynctask.cli.past.reading import find, open_history, read_nodes
-from asynctask.cli.terminal import encoded, is_terminal
-from asynctask.cli.writer import STDOUT
+from asynctask.cli.terminal import STDOUT, encoded, is_terminal
 
 __all__ = ("show_difference",)
 

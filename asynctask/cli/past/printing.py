@@ -7,8 +7,7 @@ from collections.abc import Iterable
 
 import click
 
-from asynctask.cli.terminal import encoded, is_terminal, visible
-from asynctask.cli.writer import STDOUT
+from asynctask.cli.terminal import STDOUT, encoded, is_terminal, visible
 
 __all__ = ("columns", "put", "put_bytes", "say")
 

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from asynctask.cli.output.choosing import displays
 from asynctask.cli.request import Request
+from asynctask.cli.terminal import STDERR, STDOUT
 from asynctask.cli.view import View
-from asynctask.cli.writer import STDERR, STDOUT
 from asynctask.messages import MsgTree
 from asynctask.nodes import expand
 from asynctask.outcome import NodeResult, Outcome

@@ -16,7 +16,7 @@ from asynctask.cli.output.clock import RecordClock
 from asynctask.cli.output.records import EventsView, JsonView, RecordView
 from asynctask.cli.output.schema import RunStart
 from asynctask.cli.screen import Screen
-from asynctask.cli.writer import STDERR, STDOUT
+from asynctask.cli.terminal import STDERR, STDOUT
 from asynctask.errors import NodeError
 from asynctask.messages import Message, MsgTree
 from asynctask.outcome import NodeResult, Outcome, Times

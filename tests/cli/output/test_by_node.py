@@ -6,7 +6,7 @@ import pytest
 
 from asynctask.cli.output.by_node import ByNodeView
 from asynctask.cli.output.style import Style
-from asynctask.cli.writer import STDERR, STDOUT
+from asynctask.cli.terminal import STDERR, STDOUT
 from tests.cli.output.displaying import fake_screen, over, results_of
 
 pytestmark = pytest.mark.one_loop("the command line runs on its own loop")

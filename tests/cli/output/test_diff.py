@@ -10,7 +10,7 @@ from asynctask.cli.output.colors import Palette
 from asynctask.cli.output.diff import DiffView, compared, unified
 from asynctask.cli.output.labels import Titles
 from asynctask.cli.output.style import Style
-from asynctask.cli.writer import STDERR, STDOUT
+from asynctask.cli.terminal import STDERR, STDOUT
 from tests.cli.output.displaying import fake_screen, over, results_of
 
 pytestmark = pytest.mark.one_loop("the command line runs on its own loop")

@@ -9,7 +9,7 @@ import pytest
 from asynctask.cli.output.gathered import GatheredView
 from asynctask.cli.output.labels import Titles
 from asynctask.cli.output.style import Style
-from asynctask.cli.writer import STDERR, STDOUT
+from asynctask.cli.terminal import STDERR, STDOUT
 from asynctask.messages import Message
 from asynctask.outcome import NodeResult
 from tests.cli.output.displaying import fake_screen, over, results_of

@@ -10,7 +10,7 @@ import pytest
 from asynctask.cli.output.colors import PLAIN, Palette
 from asynctask.cli.output.live import LiveView
 from asynctask.cli.output.style import Style
-from asynctask.cli.writer import STDERR, STDOUT
+from asynctask.cli.terminal import STDERR, STDOUT
 from asynctask.lines import PartialLine
 from tests.cli.output.displaying import NO_WORKER, fake_screen
 

@@ -10,7 +10,7 @@ from asynctask.cli.output.colors import PLAIN, Palette
 from asynctask.cli.output.labels import Titles
 from asynctask.cli.output.live_gather import LiveGatherView
 from asynctask.cli.output.style import Style
-from asynctask.cli.writer import STDERR, STDOUT
+from asynctask.cli.terminal import STDERR, STDOUT
 from tests.cli.output.displaying import NO_WORKER, fake_screen
 from tests.support import node_result
 

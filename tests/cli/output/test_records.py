@@ -10,7 +10,7 @@ import pytest
 from asynctask.cli.output.clock import RecordClock
 from asynctask.cli.output.records import EventsView, JsonView
 from asynctask.cli.output.schema import RunStart
-from asynctask.cli.writer import STDOUT
+from asynctask.cli.terminal import STDOUT
 from asynctask.task import Task
 from tests.cli.output.recorded import (
     START,

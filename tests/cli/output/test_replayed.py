@@ -12,8 +12,8 @@ from asynctask.cli.output.records import EventsView, JsonView
 from asynctask.cli.output.records_read import Item, NodeStarted, RecordReader
 from asynctask.cli.output.replayed import ReplayedRun
 from asynctask.cli.output.schema import RunStart
+from asynctask.cli.terminal import STDOUT
 from asynctask.cli.view import View
-from asynctask.cli.writer import STDOUT
 from asynctask.messages import group
 from asynctask.outcome import NodeResult
 from tests.cli.output.recorded import START, failed, fake_screen, ok, unreachable, written

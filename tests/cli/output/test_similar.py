@@ -9,7 +9,7 @@ import pytest
 from asynctask.cli.output.colors import PLAIN, Palette
 from asynctask.cli.output.similar import SimilarView, similar
 from asynctask.cli.output.style import Style
-from asynctask.cli.writer import STDERR, STDOUT
+from asynctask.cli.terminal import STDERR, STDOUT
 from tests.cli.output.displaying import fake_screen, over, results_of
 
 pytestmark = pytest.mark.one_loop("the command line runs on its own loop")

@@ -8,7 +8,7 @@ from asynctask.cli.output.colors import Palette
 from asynctask.cli.output.labels import Titles
 from asynctask.cli.output.style import Pen, Style, labelled
 from asynctask.cli.request import Request
-from asynctask.cli.writer import STDERR, STDOUT
+from asynctask.cli.terminal import STDERR, STDOUT
 from tests.cli.output.displaying import fake_screen
 
 pytestmark = pytest.mark.one_loop("the command line runs on its own loop")

@@ -1,0 +1,1 @@
+"""How others talk to a running manager: operations by name, and a Unix socket."""

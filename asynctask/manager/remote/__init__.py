@@ -1,0 +1,1 @@
+"""Supervised processes on nodes, over SSH; there is nothing on a node but a POSIX shell."""
