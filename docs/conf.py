@@ -40,7 +40,10 @@ nitpick_ignore_regex = [
     # Internal; in signatures for who writes a worker.
     (r"py:class", r"asynctask\.(processes|waiting|workers\.streams|sync\.home|iteration|pollers\.walk)\..+"),
     # Other names for types.
-    (r"py:class", r"Args|BeforeStart|Carrier|HostKeys|Nodes|PathLike|Prompt|_NodesArgument"),
+    (r"py:class", r"Args|BeforeStart|Carrier|HostKeys|Nodes|Path|PathLike|Prompt|Reread|_NodesArgument"),
+    # What a manager is made of; the pages have tables of what is in these.
+    (r"py:(class|meth)", r"Launcher|OutputHub\.open"),
+    (r"py:data", r"(asynctask\.manager\.control\.operations\.)?(OPERATIONS|STREAMS)"),
 ]
 
 _NAPOLEON = Config(napoleon_custom_sections=[("Keys", "params_style")], napoleon_use_rtype=False)
@@ -52,6 +55,22 @@ def _read_sections(
     """Read ``Args:`` and its like; not for attributes, where "Connection: refused" is no type."""
     if what not in {"attribute", "data", "property"}:
         lines[:] = GoogleDocstring(lines, _NAPOLEON, None, what, name, obj, options).lines()
+
+
+def _tell_apart(
+    _app: Sphinx,
+    _what: str,
+    name: str,
+    _obj: object,
+    _options: dict[str, bool],
+    signature: str | None,
+    returned: str | None,
+) -> tuple[str | None, str | None] | None:
+    """Say which of two classes of a name is meant: a manager has streams of output of its own."""
+    if returned == "OutputStream":
+        home = "asynctask.manager" if name.startswith("asynctask.manager.") else "asynctask"
+        return signature, f"{home}.{returned}"
+    return None
 
 
 def _resolve_short_name(
@@ -74,4 +93,5 @@ def _resolve_short_name(
 def setup(app: Sphinx) -> None:
     """Connect the two."""
     app.connect("autodoc-process-docstring", _read_sections)
+    app.connect("autodoc-process-signature", _tell_apart)
     app.connect("missing-reference", _resolve_short_name)

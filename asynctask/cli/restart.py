@@ -16,8 +16,8 @@ __all__ = ("command",)
 def command(*, names: tuple[str, ...], file: str | None, socket: str | None, as_json: bool) -> None:
     """Stop the processes of templates, of all without a NAME, and start new ones.
 
-    A NAME may be a pattern. For a moment nothing runs; "asynctask reload NAME" does it without a gap. The
-    exit status is 1 when a process does not run then.
+    A NAME may be a pattern; all processes of a template are restarted. For a moment nothing runs;
+    "asynctask reload NAME" does it without a gap. The exit status is 1 when a process does not run then.
     """
     from asynctask.cli.controlling.doing import tell
 

@@ -22,11 +22,12 @@ def command(
 ) -> None:
     """Tell how the templates of a running manager do.
 
-    The exit status is 0 when all processes run, of all templates or of those that are named; 3 when one does
+    The exit status is 0 when all processes run that should: all of a template that is named; without names,
+    those of each template that is started, but for what has exited with 0 by itself. It is 3 when one does
     not, or no manager runs; 1 for other errors; 2 for wrong usage.
     """
     from asynctask.cli.controlling.doing import show
-    from asynctask.cli.controlling.states import not_running, span, template_rows
+    from asynctask.cli.controlling.states import at_fault, not_running, span, template_rows
     from asynctask.cli.past.printing import say
     from asynctask.manager.control.client import NoManagerError
 
@@ -47,4 +48,5 @@ def command(
         up = span(time.time() - about["started"])
         title = f"manager {about['name']}, asynctask {about['version']}, pid {pid}, up {up}"
         show({}, [[title], *([f"{name}: {how}"] for name, how in template_rows(answer))], as_json=False)
-    raise click.exceptions.Exit(EXIT_NOT_RUNNING if not_running(answer) else 0)
+    missing = not_running(answer) if names else at_fault(answer)
+    raise click.exceptions.Exit(EXIT_NOT_RUNNING if missing else 0)

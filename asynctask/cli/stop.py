@@ -17,7 +17,7 @@ def command(*, names: tuple[str, ...], file: str | None, socket: str | None, as_
     """Stop the processes of templates, of all without a NAME, and wait until they are gone.
 
     A NAME may be a pattern, or a single process as "asynctask ps" lists it: web.2 stays stopped until its
-    template is started again. The manager itself goes on.
+    template is started again. The manager itself goes on; TERM ends it, and "asynctask status" tells its pid.
     """
     from asynctask.cli.controlling.doing import processes_named, tell
 

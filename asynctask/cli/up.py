@@ -12,6 +12,12 @@ from asynctask.cli.sections import Option, Sectioned
 __all__ = ("command",)
 
 _EXAMPLES = """\b
+A Procfile has lines "NAME: COMMAND"; asynctask.toml has a table for each template:
+  [process.web]
+  command = "serve --port $PORT"
+  numprocesses = 2
+
+\b
 Examples:
   asynctask up                              what the Procfile or asynctask.toml here has
   asynctask up -f deploy/Procfile web       one template of another file
@@ -152,6 +158,15 @@ class _Address(click.ParamType):  # type: ignore[type-arg]
     type=_Address(),
     metavar="[HOST:]PORT",
     help="Serve HTTP there, and a page. [default host: 127.0.0.1]",
+)
+@click.option(
+    "--http-host",
+    "http_hosts",
+    cls=Option,
+    heading=_OTHERS,
+    multiple=True,
+    metavar="NAME",
+    help="A name by which browsers may ask for it, as that of a proxy. [default: localhost, that of --http]",
 )
 @click.option(
     "--token-file",

@@ -11,12 +11,12 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from asynctask.errors import TemplateError, UsageError
-from asynctask.workers.arguments import check_env
+from asynctask.workers.arguments import check_env, fault_of
 
 __all__ = (
     "MISSING",
-    "FieldError",
     "OWN_PORT",
+    "FieldError",
     "address",
     "choice",
     "dotted",
@@ -44,7 +44,8 @@ _LONGEST_NAME = 100
 #: The longest time that makes sense, in seconds: thirty years.
 _LONGEST = 1e9
 _MOST_SHOWN = 60
-_HOST = re.compile(r"\[[0-9A-Fa-f:.%\w]+\]|[^\s:\[\]/]+")
+_OWN = re.compile(r"(?:(.*):)?\$(?:PORT|\{PORT\})")
+_HOST = re.compile(r"\[[0-9A-Fa-f:.%\w]+\]|[^\s:$\[\]/]+")
 #: What the manager itself tells each process.
 RESERVED = ("ASYNCTASK_NAME", "ASYNCTASK_INDEX")
 RESOURCES: Final = tuple(
@@ -114,12 +115,12 @@ def text(path: Sequence[str], value: object) -> str:
         raise needed(path, "text", value)
     if not value.strip():
         raise FieldError(path, "it is empty")
-    return _without_nul(path, value)
+    return _possible(path, value)
 
 
-def _without_nul(path: Sequence[str], value: str) -> str:
-    if "\0" in value:
-        raise FieldError(path, "it cannot hold a NUL character")
+def _possible(path: Sequence[str], value: str) -> str:
+    if (fault := fault_of(value)) is not None:
+        raise FieldError(path, fault)
     return value
 
 
@@ -131,7 +132,7 @@ def texts(path: Sequence[str], value: object) -> tuple[str, ...]:
     for each in found:
         if not isinstance(each, str):
             raise needed(path, "a list of texts", each)
-        _without_nul(path, each)
+        _possible(path, each)
     return found
 
 
@@ -242,13 +243,14 @@ def address(path: Sequence[str], value: object) -> str:
 
 def probe_address(path: Sequence[str], value: object) -> str:
     """An address to look at; the port may be ``$PORT``, which is the process's own."""
-    if not isinstance(value, str) or not value.endswith((OWN_PORT, "${PORT}")):
+    own = _OWN.fullmatch(value) if isinstance(value, str) else None
+    if own is None:
         return address(path, value)
-    place = f"{value.removesuffix('${PORT}').removesuffix(OWN_PORT)}"
-    address(path, f"{place}1")  # any port: it is the host that may be wrong
-    if place and not place.endswith(":"):
-        raise FieldError(path, 'a port from 1 to 65535 or $PORT is needed, or "host:port"', value)
-    return place + OWN_PORT
+    if own[1] is None:
+        return OWN_PORT
+    if not _HOST.fullmatch(own[1]):
+        raise FieldError(path, f'{OWN_PORT} or "host:{OWN_PORT}" is needed', value)
+    return f"{own[1]}:{OWN_PORT}"
 
 
 def pattern(path: Sequence[str], value: object) -> str:

@@ -45,7 +45,7 @@ class Job:
         self._restarting: set[Place] = set()
         self._onces: dict[int, Once] = {}
         self._rolling = asyncio.Lock()
-        self._wishes = 0
+        self.wishes = 0  # so often it was started, stopped or left: what began before gives up then
         self._fit()
 
     @property
@@ -63,11 +63,16 @@ class Job:
         """The processes that are run once, and have not ended."""
         return [once for once in self._onces.values() if not once.over.is_set()]
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing of it runs, or is about to."""
+        return self._stopped == len(self.places) and not self.onces
+
     # -- wishes ------------------------------------------------------------
 
     def start(self) -> None:
         """Have its processes run."""
-        self._wishes += 1
+        self.wishes += 1
         self._stopping = False
         if not self.wanted or any(place.state not in (_S.STARTING, _S.RUNNING) for place in self.kept):
             self._services.publisher.template("start", self.name)
@@ -77,7 +82,7 @@ class Job:
 
     def stop(self) -> None:
         """Have none of its processes run."""
-        self._wishes += 1
+        self.wishes += 1
         self._restarting.clear()
         self._stopping = self.wanted or self._stopped < len(self.places)
         self.wanted = False
@@ -89,7 +94,7 @@ class Job:
 
     def restart(self) -> None:
         """Have its processes replaced, each when it has stopped."""
-        self._wishes += 1
+        self.wishes += 1
         self._stopping = False
         self.wanted = True
         for place in self.kept:
@@ -98,8 +103,13 @@ class Job:
 
     def leave(self) -> None:
         """Let its processes go on without us."""
-        for place in self.places:
-            place.leave()
+        self.wishes += 1
+        self._restarting.clear()
+        for place in list(self.places):
+            if place in self._going:
+                place.stop()
+            else:
+                place.leave()
         for once in self.onces:
             once.stop()
 
@@ -178,7 +188,8 @@ class Job:
         for place in list(self.places):
             await place.stopped()
         for once in self.onces:
-            await once.over.wait()
+            if once.stopping:
+                await once.over.wait()
 
     # -- one after the other ------------------------------------------------------------
 
@@ -194,8 +205,13 @@ class Job:
 
         Cancelling leaves each process as it is, but for a new one that was not ready.
         """
+        if not self.wanted:
+            self.start()
+            await self.settled()
+            return
+        wishes = self.wishes
         async with self._rolling:
-            wishes = self._wishes
+            self._check_wish(wishes)
             old = [place for place in self.kept if all_of_them or self._is_outdated(place)]
             for done, place in enumerate(old):
                 if place not in self.places or place in self._going:
@@ -213,7 +229,7 @@ class Job:
         (new,) = self._add(old.node, 1)
         self._going.add(new)  # it counts when it is ready
         try:
-            wishes = self._wishes
+            wishes = self.wishes
             new.start()
             await new.settled()
             self._check_wish(wishes)
@@ -223,9 +239,13 @@ class Job:
         except BaseException:
             self._take_away(new)
             raise
-        self._going.discard(new)
-        self._take_away(old)
-        await old.stopped()
+        if old in self.kept:
+            self._going.discard(new)
+            self._take_away(old)
+            await old.stopped()
+        else:  # it was scaled away meanwhile
+            self._take_away(new)
+            await new.stopped()
 
     def _is_outdated(self, place: Place) -> bool:
         used = place.template_in_use
@@ -235,7 +255,7 @@ class Job:
         return concerns_process(replace(used, nodes=self.template.nodes), self.template)
 
     def _check_wish(self, wishes: int) -> None:
-        if self._wishes != wishes:
+        if self.wishes != wishes:
             raise ManagerError(f"{self.name}: replacing its processes ended early: it was started or stopped")
 
     def update(self, template: ProcessTemplate, nodes: Sequence[str | None]) -> None:
@@ -246,8 +266,8 @@ class Job:
 
     async def run_once(self, once: Once) -> int:
         """Start a process that is run once, and give its number."""
-        await once.start()
         self._onces = {each.life.pid: each for each in (*self.onces, once)}
+        await once.start()
         return once.life.pid
 
     def info(self) -> TemplateInfo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,18 @@ class Launchers:
 
             self._remote = RemoteLauncher(name=self._name, ssh=self._ssh, pool=self._pool)
         return self._remote
+
+    async def end_strays(self, kept: Mapping[str, int], spared: Collection[str]) -> list[str]:
+        """End what was left detached on this machine, and no place has. What that was.
+
+        Args:
+            kept: how many places there are, by the name of their template.
+            spared: names of templates whose processes are left alone, though there is no place.
+        """
+        from asynctask.manager.local.launcher import LocalLauncher
+
+        launcher = self.on(None)
+        return await launcher.end_strays(kept, spared) if isinstance(launcher, LocalLauncher) else []
 
     async def aclose(self) -> None:
         """Let go of all of them."""

@@ -158,10 +158,18 @@ class Life:
             self._grace.seconds = template.graceful_timeout
         if self.exit is None:
             await self._ladder(signal_number(template.stop_signal))
-        if self.exit is None:  # it does not even react to KILL: something in the kernel holds it
-            self.warn(f"process {self.os_pid} is still there {KILL_WAIT:g} s after KILL, and is left alone")
+        if self.exit is None:
+            self.warn(self._why_it_is_left(template))
             self.exit = Exit(None)
             self._tell("exit", pid=self.pid, exit_code=None, term_signal=None)
+
+    def _why_it_is_left(self, template: ProcessTemplate) -> str:
+        if self.connected:  # something in the kernel holds it
+            return f"process {self.os_pid} is still there {KILL_WAIT:g} s after KILL, and is left alone"
+        then = "it may go on"
+        if not template.detach:
+            then += f" until the node ends it, {template.lost_timeout:g} s after the connection was lost"
+        return f"process {self.os_pid} could not be told to end, without a connection: {then}"
 
     async def _ladder(self, number: int) -> None:
         running, gone = self.running, False

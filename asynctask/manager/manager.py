@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from time import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
+
+import anyio
 
 from asynctask.emitter import EventEmitter
 from asynctask.errors import (
+    ManagerError,
     TaskStateError,
     TemplateConflictError,
     UsageError,
 )
-from asynctask.manager.counts import new_count
+from asynctask.manager.counts import MOST, new_count
 from asynctask.manager.job import Job
 from asynctask.manager.launchers import Launchers
 from asynctask.manager.launching import Launcher
+from asynctask.manager.life import KILL_WAIT
 from asynctask.manager.messages import Publisher
 from asynctask.manager.once import Once
 from asynctask.manager.output import OutputHub
@@ -30,6 +34,7 @@ from asynctask.manager.telling import Telling, no_process
 from asynctask.manager.template import ProcessTemplate
 from asynctask.manager.where import nodes_of
 from asynctask.waiting import wait_out
+from asynctask.workers.arguments import check_env
 
 if TYPE_CHECKING:
     from asynctask.ssh.options import SSHOptions
@@ -134,6 +139,7 @@ class Manager(Telling):
 
         Raises:
             TemplateNotFoundError: there is none of this name.
+            ManagerError: somebody has started it meanwhile; it stays loaded.
 
         Cancelling leaves it loaded, and stopping.
         """
@@ -141,6 +147,10 @@ class Manager(Telling):
         job.stop()
         await job.stopped()
         if self._jobs.get(name) is job:
+            if not job.idle:
+                raise ManagerError(
+                    f"{name}: it stays loaded: it was started again while it was being stopped"
+                )
             del self._jobs[name]
             services.publisher.template("delete", name)
             services.hub.forget(name)
@@ -149,7 +159,8 @@ class Manager(Telling):
         """Replace a loaded template by another of its name.
 
         Its number of processes and its policies count at once. If it differs in what a process is started
-        with, those that run are replaced, as by :meth:`reload`.
+        with, those that run are replaced, as by :meth:`reload`, and those that could not be started are
+        tried again at once.
 
         Raises:
             TemplateNotFoundError: there is none of this name.
@@ -184,25 +195,16 @@ class Manager(Telling):
         """
         services = self._open()
         if name is None:
-            self._wishes += 1
+            round_of_all = self._for_all(Job.start, Job.settled)
             if wait:
-                await self._start_all(self._wishes)
+                await round_of_all
             else:
-                services.spawn(self._start_all(self._wishes), "start of all")
+                services.spawn(round_of_all, "start of all")
         else:
             job = self._job(name)
             job.start()
             if wait:
                 await job.settled()
-
-    async def _start_all(self, wish: int) -> None:
-        for jobs in self._by_order():
-            for job in jobs:
-                job.start()
-            for job in jobs:
-                await job.settled()
-            if self._wishes != wish:
-                return
 
     async def stop(self, name: str | None = None) -> None:
         """Stop the processes of a template, of all without a name, and wait until they are gone.
@@ -217,24 +219,11 @@ class Manager(Telling):
         """
         self._open()
         if name is None:
-            self._wishes += 1
-            await self._stop_all(self._wishes)
+            await self._for_all(Job.stop, Job.stopped, backwards=True)
         else:
             job = self._job(name)
             job.stop()
             await job.stopped()
-
-    async def _stop_all(self, wish: int, *, leave_detached: bool = False) -> None:
-        for jobs in reversed(list(self._by_order())):
-            for job in jobs:
-                if leave_detached and job.template.detach:
-                    job.leave()
-                else:
-                    job.stop()
-            for job in jobs:
-                await job.stopped()
-            if self._wishes != wish:
-                return
 
     async def restart(self, name: str | None = None) -> None:
         """Stop the processes of a template and start new ones; of all without a name, by ``order``.
@@ -245,26 +234,18 @@ class Manager(Telling):
             TemplateNotFoundError: there is none of this name.
         """
         self._open()
-        if name is not None:
+        if name is None:
+            await self._for_all(Job.restart, Job.settled)
+        else:
             job = self._job(name)
             job.restart()
             await job.settled()
-            return
-        self._wishes += 1
-        wish = self._wishes
-        for jobs in self._by_order():
-            for job in jobs:
-                job.restart()
-            for job in jobs:
-                await job.settled()
-            if self._wishes != wish:
-                return
 
     async def reload(self, name: str) -> None:
         """Replace the processes of a template one after the other, without a gap.
 
         A new process is started beside the old one; when it is ready, the old one is stopped. For that moment
-        there is one more, and the new one has another index.
+        there is one more, and the new one has another index. Those that do not run are started.
 
         Raises:
             TemplateNotFoundError: there is none of this name.
@@ -287,10 +268,12 @@ class Manager(Telling):
         Raises:
             TemplateNotFoundError: there is none of this name.
             UsageError: ``n`` is none of that.
-            ManagerError: it would be less than none.
+            ManagerError: it would be less than none, or too many: 10 000, or as there are ports.
         """
         services, job = self._open(), self._job(name)
-        count = new_count(name, job.numprocesses, n)
+        port = job.template.port
+        most = MOST if port is None else min(MOST, 65536 - port)
+        count = new_count(name, job.numprocesses, n, most)
         if count != job.numprocesses:
             job.scale(count)
             services.publisher.template("update", name)
@@ -318,8 +301,9 @@ class Manager(Telling):
 
         Raises:
             TemplateNotFoundError: there is none of this name.
-            UsageError: it has no such node.
+            UsageError: it has no such node; ``env`` is no environment.
             LaunchError: it could not be started.
+            ManagerError: it was stopped, with its template, before it was started.
 
         Cancelling starts nothing.
         """
@@ -331,7 +315,7 @@ class Manager(Telling):
         if where not in job.nodes:
             asked = "say which of its nodes" if node is None else f"it does not run on {node}"
             raise UsageError(f"{name}: {asked}")
-        return await job.run_once(Once(services, template, where, env))
+        return await job.run_once(Once(services, template, where, check_env(env)))
 
     async def stop_process(self, pid: int) -> None:
         """Stop one process, and wait until it is gone. Its place stays empty until the template is started.
@@ -398,6 +382,29 @@ class Manager(Telling):
             await life.running.close_input(stream)
         return len(lives)
 
+    async def end_strays(self, *, spare: Iterable[str] = ()) -> list[str]:
+        """End the detached processes on this machine that no loaded template keeps any more.
+
+        These are what an earlier manager of this name has left: of templates that are not loaded, or not
+        detached now, or that have fewer processes. Each gets the stop signal and grace that it was started
+        with. If there was never a detached process, nothing is made or locked.
+
+        Args:
+            spare: names of templates whose processes are left alone though they are not loaded.
+
+        Returns:
+            What was ended: ``"web.1 (pid 4711)"``.
+
+        Raises:
+            ManagerError: another manager of this name runs, or its records cannot be read.
+
+        Cancelling leaves some of them, for the next time.
+        """
+        self._open()
+        jobs = self._jobs.values()
+        kept = {job.name: job.numprocesses for job in jobs if job.template.detach and None in job.nodes}
+        return await self._launchers.end_strays(kept, {*spare, *self._loading} - self._jobs.keys())
+
     def hurry(self) -> None:
         """No more patience: what is being stopped, or will be at the manager's end, gets KILL at once."""
         for job in self._jobs.values():
@@ -417,31 +424,67 @@ class Manager(Telling):
             return
         if self._closing is None:
             self._closing = asyncio.Event()
-            self._services.spawn(self._shut_down(self._closing), "end of the manager")
+            end = self._shut_down(self._services)
+            self._services.spawn(end, "end of the manager", over=self._closing)
         try:
             await self._closing.wait()
         except asyncio.CancelledError:
             self.hurry()
             await wait_out(self._closing)
             raise
-
-    async def _shut_down(self, over: asyncio.Event) -> None:
-        services = self._services
-        assert services is not None
-        try:
-            self._wishes += 1
-            await self._stop_all(self._wishes, leave_detached=True)
-            others = services.tasks - {asyncio.current_task()}
-            if others:
-                await asyncio.wait(others)
-            await self._launchers.aclose()
-            await services.hub.aclose()
-            if self._own_emitter:
-                await self.emitter.aclose()
         finally:
-            over.set()
+            if self._own_emitter:  # here, for a listener that calls us is not waited for by itself
+                await self.emitter.aclose()
 
-    def _by_order(self) -> Iterator[Sequence[Job]]:
-        jobs = sorted(self._jobs.values(), key=lambda job: job.template.order)
-        for _, group in groupby(jobs, key=lambda job: job.template.order):
-            yield [*group]
+    async def _shut_down(self, services: Services) -> None:
+        try:
+            await self._for_all(_leave_or_stop, Job.stopped, backwards=True)
+            await services.others_over()
+        except asyncio.CancelledError:  # the loop is being closed: each process is cut off by its own task
+            with anyio.move_on_after(2 * KILL_WAIT, shield=True):
+                await services.others_over()
+            raise
+        finally:
+            with anyio.CancelScope(shield=True):  # they have bounds of their own
+                await self._launchers.aclose()
+                await services.hub.aclose()
+
+    def _for_all(
+        self,
+        wish: Callable[[Job], None],
+        outcome: Callable[[Job], Awaitable[None]],
+        *,
+        backwards: bool = False,
+    ) -> Coroutine[Any, Any, None]:
+        """Wish something of all templates, by order: the outcome of one order comes before the next wish.
+
+        It counts from this call: what is wished later, of all or of one template, comes first.
+        """
+        self._wishes += 1
+        number = self._wishes
+        jobs = sorted(self._jobs.values(), key=_order, reverse=backwards)
+        wishes = {job: job.wishes for job in jobs}
+
+        async def in_turn() -> None:
+            for _, group in groupby(jobs, key=_order):
+                now = [*group]
+                for job in now:
+                    if job.wishes == wishes[job]:
+                        wish(job)
+                for job in now:
+                    await outcome(job)
+                if self._wishes != number:
+                    return
+
+        return in_turn()
+
+
+def _order(job: Job) -> int:
+    return job.template.order
+
+
+def _leave_or_stop(job: Job) -> None:
+    if job.template.detach:
+        job.leave()
+    else:
+        job.stop()

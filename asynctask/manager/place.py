@@ -55,6 +55,7 @@ class Place:
         self.restarts = 0
         self.last_exit: Exit | None = None
         self.reason: str | None = None
+        self._tried: ProcessTemplate | None = None
         self._launched = 0
         self._retry_at: float | None = None
         self._history = History()
@@ -71,8 +72,10 @@ class Place:
 
     @property
     def template_in_use(self) -> ProcessTemplate | None:
-        """The template from which its process was started."""
-        return None if self.life is None else self.life.template
+        """The template from which its process was started, or was last tried to be; none if it has ended."""
+        if self.life is not None:
+            return self.life.template
+        return self._tried if self.state in (_S.BACKOFF, _S.FATAL) else None
 
     # -- wishes: they decide, and wait for nothing -----------------------------------------------------
 
@@ -84,7 +87,7 @@ class Place:
         if self.state in (_S.STARTING, _S.RUNNING):
             return False
         self._history.clear()
-        self._stop_wished = False
+        self._stop_wished = self._then_start = False
         waiting = self.state is _S.BACKOFF
         self._become(_H.START)
         if waiting:
@@ -144,7 +147,8 @@ class Place:
         """How it is now."""
         life = self.life
         running = life if life is not None and life.started is not None else None
-        retry_in = None if self._retry_at is None else max(0.0, self._retry_at - self._now())
+        retry_at = self._retry_at if self.state is _S.BACKOFF else None
+        retry_in = None if retry_at is None else max(0.0, retry_at - self._now())
         return ProcessInfo(
             name=self._template.name,
             index=self.index,
@@ -182,7 +186,10 @@ class Place:
         try:
             while True:
                 end = await self._one_life()
-                if self._leaving or not await self._go_on(end, turn):
+                if self._leaving:
+                    self._set(_S.STOPPED)  # for us it is over, and nobody is to wait for it
+                    return
+                if not await self._go_on(end, turn):
                     return
         except BaseException as exc:  # the loop is being closed, or a defect: nobody may wait for us in vain
             if self._turn is turn:
@@ -234,7 +241,7 @@ class Place:
         """Run one process to its end; ``None``: none was started, because that was not wanted any more."""
         if self.state is _S.STOPPING:
             return None
-        template = self._template
+        template = self._tried = self._template
         life = self.life = Life(self._services, template, self.index, self.node)
         try:
             with anyio.CancelScope() as self._scope:

@@ -54,11 +54,24 @@ class Services:
         self._last_pid += 1
         return self._last_pid
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Have something go on beside; the manager's end waits for it. What it raises is logged: a defect."""
+    def spawn(self, work: Coroutine[Any, Any, None], name: str, *, over: asyncio.Event | None = None) -> None:
+        """Have something go on beside; the manager's end waits for it. What it raises is logged: a defect.
+
+        Args:
+            work: to be done.
+            name: for logs.
+            over: is set when it is over, also if it was cancelled before it began.
+        """
         task = asyncio.get_running_loop().create_task(work, name=name)
         self.tasks.add(task)
         task.add_done_callback(self._done)
+        if over is not None:
+            task.add_done_callback(lambda _: over.set())
+
+    async def others_over(self) -> None:
+        """Wait until all that goes on beside is over, but for whoever asks."""
+        while others := self.tasks - {asyncio.current_task()}:
+            await asyncio.wait(others)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)

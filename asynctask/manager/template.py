@@ -310,6 +310,10 @@ class ProcessTemplate:
             self._keep(name, _instance, kind)
         if self.max_age is not None:
             checks.seconds(("max_age",), self.max_age, more_than_0=True)
+        if self.detach and self.nodes is None:
+            for name in ("stdin", "custom_streams"):
+                if getattr(self, name):
+                    raise FieldError((name,), "it would not outlive the manager, and the process is detached")
 
     def _check_probes(self) -> None:
         """Whether what is looked at can ever be there."""
@@ -320,7 +324,7 @@ class ProcessTemplate:
         if self.readiness.line is None:
             return
         if self.detach and self.nodes is None:
-            reason = "its output goes past the manager, for it is detached: use tcp, command or seconds"
+            reason = "its output goes past the manager when detached: use tcp, command or seconds"
             raise FieldError(("readiness", "line"), reason)
         if self.stdout == "null" and self.stderr in ("null", "stdout") and not self.custom_streams:
             raise FieldError(("readiness", "line"), "nothing that it prints is read: stdout is null")

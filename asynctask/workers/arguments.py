@@ -11,7 +11,7 @@ from typing import TypeAlias
 from asynctask.errors import NodeError, PlaceholderError, UsageError
 from asynctask.nodes import BUILT_IN, Template
 
-__all__ = ("Args", "Arguments", "NodeArgs", "check_env")
+__all__ = ("Args", "Arguments", "NodeArgs", "check_env", "fault_of")
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MOST_SHOWN = 5  # nodes in a message
@@ -43,8 +43,19 @@ def _checked(what: str, mapping: Mapping[str, str] | None) -> dict[str, str] | N
 def _check_text(what: str, text: object) -> None:
     if not isinstance(text, str):
         raise UsageError(f"{what}: text is needed, not {type(text).__name__}")
+    if (fault := fault_of(text)) is not None:
+        raise UsageError(f"{what}: {fault}")
+
+
+def fault_of(text: str) -> str | None:
+    """Why the system takes no such text in a command; ``None``: it does."""
     if "\0" in text:
-        raise UsageError(f"{what}: it cannot hold a NUL character")
+        return "it cannot hold a NUL character"
+    try:
+        text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:  # JSON can have that
+        return "it cannot hold half a character, a lone surrogate"
+    return None
 
 
 def _check_stdin(stdin: object) -> None:

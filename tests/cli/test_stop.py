@@ -32,7 +32,9 @@ def test_one_process_is_stopped(asynctask: CommandLine, supervised: Supervised) 
 
 
 def test_a_process_that_is_not_there(asynctask: CommandLine, supervised: Supervised) -> None:
-    """It is no template either."""
+    """Nor is what has such a name a template."""
     supervised.load("web")
-    assert asynctask("stop", "web.2") == (1, b"", b"asynctask: no template 'web.2'; there are: web\n")
+    message = b"asynctask: web.2: no such process runs; 'asynctask ps' lists them\n"
+    assert asynctask("stop", "web.2") == (1, b"", message)
+    assert asynctask("stop", "a.2") == (1, b"", b"asynctask: no template 'a.2'; there are: web\n")
     assert supervised.states() == {"web": ["running"]}

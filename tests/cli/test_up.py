@@ -117,7 +117,7 @@ def _has_ended(pid: int) -> bool:
 def test_output_of_all_and_ctrl_c(directory: Path) -> None:
     """Nothing drives the terminal; what was started is gone, with its children."""
     (directory / "Procfile").write_text(
-        "web: printf 'a\\033[2J\\n'; echo b >&2; sleep 60 & echo $! >child; exec sleep 61\n"
+        "web: printf 'a\\033[2J\\n'; sleep 60 & echo $! >child; echo b >&2; exec sleep 61\n"
     )
     with up() as terminal:
         terminal.wait_for(b"web.1  ! b\n")

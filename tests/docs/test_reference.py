@@ -6,17 +6,19 @@ import pytest
 
 import asynctask
 import asynctask.dispatch
+import asynctask.manager
 import asynctask.pollers
 import asynctask.rules
 import asynctask.testing
 from tests.docs.site import ROOT
 
-REFERENCE = "".join((ROOT / "docs" / page).read_text() for page in ("reference.md", "reference-events.md"))
+PAGES = ("reference.md", "reference-events.md", "reference-manager.md")
+REFERENCE = "".join((ROOT / "docs" / page).read_text() for page in PAGES)
 NAMES = [f"asynctask.{name}" for name in asynctask.__all__ if name != "__version__"]
 NAMES += [f"asynctask.testing.{name}" for name in asynctask.testing.__all__]
 NAMES += [
     f"{package.__name__}.{name}"
-    for package in (asynctask.dispatch, asynctask.pollers, asynctask.rules)
+    for package in (asynctask.dispatch, asynctask.manager, asynctask.pollers, asynctask.rules)
     for name in package.__all__
 ]
 

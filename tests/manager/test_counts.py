@@ -33,3 +33,10 @@ def test_a_number_has_bounds(wish: int | str, count: int) -> None:
     with pytest.raises(ManagerError) as caught:
         new_count("web", 3, wish)
     assert str(caught.value) == f"web: cannot scale from 3 to {count}: it can be 0 to {MOST}"
+
+
+def test_there_may_be_another_bound() -> None:
+    """As of the ports that there are."""
+    assert new_count("web", 3, "+1", 4) == 4
+    with pytest.raises(ManagerError, match=r"^web: cannot scale from 3 to 5: it can be 0 to 4$"):
+        new_count("web", 3, "+2", 4)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies
+from hypothesis import given, settings, strategies
 
 from asynctask.errors import TemplateError
 from asynctask.manager.fields import HIDDEN, template_from, template_to
@@ -75,6 +75,7 @@ def test_there_and_back_through_json(template: ProcessTemplate) -> None:
     assert template_from(json.loads(json.dumps(template_to(template)))) == template
 
 
+@settings(max_examples=30)
 @given(
     strategies.builds(
         ProcessTemplate,

@@ -115,7 +115,7 @@ async def test_a_start_that_fails_is_tried_again_and_fatal_in_the_end(
     manager: Manager, launcher: FakeLauncher
 ) -> None:
     """Three times, as its back-off says."""
-    launcher.plan.extend(LaunchError("serve", "no such program") for _ in range(3))
+    launcher.plan.extend(LaunchError("serve", "not found in PATH") for _ in range(3))
     heard = Heard(manager)
     await manager.load(template())
     assert await heard.until("proc.web.fatal") == [
@@ -130,10 +130,10 @@ async def test_a_start_that_fails_is_tried_again_and_fatal_in_the_end(
         "event": "proc.web.fatal",
         "name": "web",
         "index": 0,
-        "reason": "serve: no such program",
+        "reason": "serve: not found in PATH",
     }
     info = manager.info("web").processes[0]
-    assert (info.state, info.reason) == (ProcessState.FATAL, "serve: no such program")
+    assert (info.state, info.reason) == (ProcessState.FATAL, "serve: not found in PATH")
     await manager.start("web")
     assert await heard.until("proc.web.ready") == [*STARTED, *spawned(4)]
 
@@ -172,7 +172,7 @@ async def test_flapping_rests_and_is_fatal_in_the_end(manager: Manager, launcher
 
 async def test_a_stop_during_back_off_stays_a_stop(manager: Manager, launcher: FakeLauncher) -> None:
     """The timer of the back-off is gone with it."""
-    launcher.plan.append(LaunchError("serve", "no such program"))
+    launcher.plan.append(LaunchError("serve", "not found in PATH"))
     heard = Heard(manager)
     await manager.load(template(backoff=Backoff(initial=0.005, jitter=0)))
     assert manager.info("web").processes[0].state is ProcessState.BACKOFF
@@ -191,7 +191,7 @@ async def test_a_stop_during_back_off_stays_a_stop(manager: Manager, launcher: F
 
 async def test_a_start_during_back_off_does_not_wait(manager: Manager, launcher: FakeLauncher) -> None:
     """It is started now, and once."""
-    launcher.plan.append(LaunchError("serve", "no such program"))
+    launcher.plan.append(LaunchError("serve", "not found in PATH"))
     await manager.load(template(backoff=Backoff(initial=NEVER, maximum=NEVER)))
     await manager.start("web")
     assert manager.info("web").active == 1
@@ -202,7 +202,7 @@ async def test_stop_and_start_during_back_off_start_one_process(
     manager: Manager, launcher: FakeLauncher
 ) -> None:
     """The coroutine that waited does not wake for the one that was started after it."""
-    launcher.plan.append(LaunchError("serve", "no such program"))
+    launcher.plan.append(LaunchError("serve", "not found in PATH"))
     await manager.load(template(backoff=Backoff(initial=NEVER, maximum=NEVER)))
     stopping = asyncio.create_task(manager.stop("web"))
     await asyncio.gather(stopping, manager.start("web"))
@@ -297,11 +297,11 @@ async def test_a_reload_whose_new_process_fails_leaves_the_old(
 ) -> None:
     """And says how far it came."""
     await manager.load(template(numprocesses=2))
-    launcher.plan.extend([FakeProcess(), LaunchError("serve", "no such program")])
+    launcher.plan.extend([FakeProcess(), LaunchError("serve", "not found in PATH")])
     with pytest.raises(ManagerError) as caught:
         await manager.reload("web")
     assert str(caught.value) == (
-        "web: a new process did not become ready: serve: no such program; 1 of 2 were replaced"
+        "web: a new process did not become ready: serve: not found in PATH; 1 of 2 were replaced"
     )
     assert [each.pid for each in manager.info("web").processes] == [2, 3]
 

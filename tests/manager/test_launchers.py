@@ -36,3 +36,12 @@ async def test_one_that_was_given_does_everything_and_is_closed_once() -> None:
 async def test_nothing_that_was_not_needed_is_closed(tmp_path: Path) -> None:
     """There is nothing."""
     await Launchers("test", tmp_path, None, None, None).aclose()
+
+
+async def test_who_is_asked_for_what_was_left_running(tmp_path: Path) -> None:
+    """The one for this machine; one that was given has left nothing. Nothing is made for it."""
+    launchers = Launchers("test", tmp_path / "state", None, None, None)
+    assert await launchers.end_strays({}, ()) == []
+    assert not (tmp_path / "state").exists()
+    await launchers.aclose()
+    assert await Launchers("test", None, None, None, FakeLauncher()).end_strays({}, ()) == []

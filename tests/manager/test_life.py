@@ -111,6 +111,33 @@ async def test_one_that_not_even_kill_ends_is_given_up(house: House, monkeypatch
     assert await house.events() == ["spawn", "warning", "exit", "stop_pid", "reap"]
 
 
+@pytest.mark.parametrize(
+    ("detach", "then"),
+    [(False, " until the node ends it, 30 s after the connection was lost"), (True, "")],
+)
+async def test_one_that_cannot_be_reached_is_given_up(
+    detach: bool, then: str, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has told it to end: it is told how long it may go on."""
+    monkeypatch.setattr(module, "KILL_WAIT", 0.001)
+    warnings: list[str] = []
+    house.emitter.subscribe("proc.web.warning", lambda topic, message: warnings.append(message["text"]))
+    life = house.life(graceful_timeout=0.001, lost_timeout=30, detach=detach)
+    await life.launch()
+
+    async def nothing(number: int) -> bool:
+        return False
+
+    house.launcher.processes[0].signal = nothing  # type: ignore[method-assign]
+    life.lost("gone")
+    await life.end(life.template)
+    await house.events()
+    assert warnings == [
+        f"process {life.os_pid} could not be told to end, without a connection: it may go on{then}"
+    ]
+    await life.bury(life.template)
+
+
 async def test_a_group_that_ignores_its_signal_gets_kill(house: House) -> None:
     """Also when its leader has ended by itself."""
     process = FakeProcess(leaves_group=True, ignores=[signal.SIGTERM])

@@ -95,7 +95,7 @@ def test_a_line_that_fits_into_no_file_is_cut(log: _Log) -> None:
     }
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(
     st.lists(st.binary(min_size=1, max_size=30).map(lambda data: data.replace(b"a", b"\n"))),
     st.integers(1, 25),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -254,6 +256,15 @@ async def test_a_commit_needs_to_know_where(manager: Manager) -> None:
     assert manager.process(pid).node == "n2"
 
 
+async def test_a_commit_takes_no_environment_that_is_none(manager: Manager, launcher: FakeLauncher) -> None:
+    """Nothing is started."""
+    await manager.load(template(), start=False)
+    with pytest.raises(UsageError) as caught:
+        await manager.commit("web", env={"A": "\ud800"})
+    assert str(caught.value) == "env: A: it cannot hold half a character, a lone surrogate"
+    assert launcher.attempts == 0
+
+
 async def test_a_commit_that_cannot_start_raises(manager: Manager, launcher: FakeLauncher) -> None:
     """Nothing is left of it."""
     launcher.plan.append(LaunchError("serve", "no such program"))
@@ -296,6 +307,27 @@ async def test_leaving_the_block_stops_all_but_the_detached(launcher: FakeLaunch
     assert [each.signals for each in launcher.processes] == [[signal.SIGTERM], []]
     assert [each.closed for each in launcher.processes] == [True, True]
     assert launcher.closed
+
+
+async def test_strays_of_templates_that_are_not_there_are_ended(tmp_path: Path) -> None:
+    """Those of templates that are there, or are spared, are left."""
+    names = ("gone", "kept", "now_attached", "spared")
+    async with Manager(state_dir=tmp_path) as manager:
+        for name in names:
+            await manager.load(ProcessTemplate(name, ["sleep", "60"], detach=True))
+        pids = {name: manager.info(name).processes[0].os_pid for name in names}
+    async with Manager(state_dir=tmp_path) as manager:
+        await manager.load(template("kept", detach=True), start=False)
+        await manager.load(template("now_attached"), start=False)
+        assert await manager.end_strays(spare=["spared", "now_attached"]) == [
+            f"{name}.1 (pid {pids[name]})" for name in ("gone", "now_attached")
+        ]
+        ended = await manager.end_strays(spare=[])
+        assert ended == [f"spared.1 (pid {pids['spared']})"]
+        await manager.unload("kept")
+        assert await manager.end_strays() == [f"kept.1 (pid {pids['kept']})"]
+    for pid in pids.values():  # they are children of this program all the same
+        os.waitpid(pid or -1, 0)
 
 
 async def test_a_cancelled_block_gives_no_grace(launcher: FakeLauncher) -> None:

@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
+from dataclasses import replace
 from time import monotonic
 from typing import Any, cast
 
@@ -114,6 +115,21 @@ async def test_a_line_makes_it_ready(outlet: Outlet) -> None:
     assert not waiter.done()
     outlet.output("stdout", b"ready\n")
     assert await waiter is None
+
+
+@pytest.mark.parametrize("place", ["$PORT", "127.0.0.1:${PORT}"])
+async def test_the_own_port_of_a_process(outlet: Outlet, port: int, closed_port: int, place: str) -> None:
+    """Each has another."""
+    running = cast(Running, _Process(0))
+    alive = Liveness(tcp=place, interval=0.001, failures=1)
+    template = ProcessTemplate(
+        "web", "true", port=port - 1, readiness=Readiness(tcp=place, timeout=0.01), liveness=alive
+    )
+    assert await wait_ready(template, running, outlet, None, 1) is None
+    template = replace(template, port=closed_port)
+    refused = f"no connection to 127.0.0.1:{closed_port}: Connection refused"
+    assert await wait_ready(template, running, outlet, None, 0) == f"{refused}, after 0.01 s"
+    assert await watch_alive(template, running, None, 0) == refused
 
 
 async def test_a_line_that_does_not_come(outlet: Outlet) -> None:

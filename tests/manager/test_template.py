@@ -93,6 +93,17 @@ def test_commands_of_probes_are_kept_as_tuples() -> None:
     assert Readiness(tcp="localhost:80", seconds=90).tcp == "localhost:80"
 
 
+@pytest.mark.parametrize(
+    ("tcp", "kept"),
+    [("$PORT", "$PORT"), ("${PORT}", "$PORT"), ("db:${PORT}", "db:$PORT"), ("[::1]:$PORT", "[::1]:$PORT")],
+)
+def test_the_own_port_of_a_process_can_be_looked_at(tcp: str, kept: str) -> None:
+    """It is written in one way."""
+    template = _template(port=8000, readiness=Readiness(tcp=tcp), liveness=Liveness(tcp=tcp))
+    assert template.liveness is not None
+    assert template.readiness.tcp == template.liveness.tcp == kept
+
+
 # -- what is refused ------------------------------------------------------------------------------------
 
 
@@ -109,6 +120,8 @@ def test_commands_of_probes_are_kept_as_tuples() -> None:
         ({"command": []}, "command: it is empty"),
         ({"command": ["", "a"]}, "command: it is empty"),
         ({"command": "a\0"}, "command: it cannot hold a NUL character"),
+        ({"command": "\ud800"}, "command: it cannot hold half a character, a lone surrogate"),
+        ({"env": {"A": "\ud800"}}, "env.A: it cannot hold half a character, a lone surrogate"),
         ({"command": b"a"}, "command: a list of texts is needed, not bytes"),
         ({"command": None}, "command: a list of texts is needed, not nothing"),
         ({"command": ["a", 1]}, "command: a list of texts is needed, not a number"),
@@ -188,6 +201,30 @@ def test_commands_of_probes_are_kept_as_tuples() -> None:
         ({"exit_codes": [256]}, "exit_codes 256: 255 or less is needed"),
         ({"backoff": None}, "backoff: Backoff is needed, not nothing"),
         ({"flapping": {}}, "flapping: Flapping is needed, not a table"),
+        (
+            {"readiness": Readiness(tcp="$PORT")},
+            "readiness.tcp '$PORT': it needs the template's port, which is not given",
+        ),
+        (
+            {"liveness": Liveness(tcp="db:$PORT")},
+            "liveness.tcp 'db:$PORT': it needs the template's port, which is not given",
+        ),
+        (
+            {"readiness": Readiness(line="up"), "detach": True},
+            "readiness.line: its output goes past the manager when detached: use tcp, command or seconds",
+        ),
+        (
+            {"stdin": True, "detach": True},
+            "stdin: it would not outlive the manager, and the process is detached",
+        ),
+        (
+            {"custom_streams": ["log"], "detach": True},
+            "custom_streams: it would not outlive the manager, and the process is detached",
+        ),
+        (
+            {"readiness": Readiness(line="up"), "stdout": "null", "stderr": "stdout"},
+            "readiness.line: nothing that it prints is read: stdout is null",
+        ),
     ],
 )
 def test_what_can_never_work_is_refused(fields: dict[str, Any], reason: str) -> None:
@@ -233,6 +270,11 @@ def test_a_name_that_is_no_text() -> None:
             "readiness: tcp and command are given: one of them is enough",
         ),
         (lambda: Readiness(tcp="x"), "readiness.tcp 'x': a port from 1 to 65535 is needed, or \"host:port\""),
+        (lambda: Readiness(tcp=":$PORT"), "readiness.tcp ':$PORT': $PORT or \"host:$PORT\" is needed"),
+        (
+            lambda: Readiness(tcp="$PORT:80"),
+            "readiness.tcp '$PORT:80': a port from 1 to 65535 is needed, or \"host:port\"",
+        ),
         (
             lambda: Readiness(interval=0),
             "readiness.interval 0: more than 0 seconds are needed, and thirty years at most",
@@ -260,6 +302,15 @@ def test_a_name_that_is_no_text() -> None:
 def test_parts_of_a_template_are_checked_by_themselves(make: Callable[[], object], reason: str) -> None:
     """The message has the field, as a file would have it."""
     assert _refused(make) == reason
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"nodes": "n1", "detach": True}, {"stdout": "null", "stderr": "null", "custom_streams": ["log"]}],
+)
+def test_lines_may_come_from_elsewhere(fields: dict[str, Any]) -> None:
+    """What is detached on a node is read there; a custom stream has lines, too."""
+    assert _template(readiness=Readiness(line="up"), **fields).readiness.line == "up"
 
 
 def test_a_per_cent_sign_in_a_path() -> None:

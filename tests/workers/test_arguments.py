@@ -58,6 +58,7 @@ def test_nothing_of_it_is_shown() -> None:
         ({"command": " "}, "args: an empty command; None is the command of all nodes"),
         ({"command": b"x"}, "command: text is needed, not bytes"),
         ({"command": "a\0b"}, "command: it cannot hold a NUL character"),
+        ({"command": "\ud800"}, "command: it cannot hold half a character, a lone surrogate"),
         ({"stdin": "x"}, "args: stdin is bytes or an async iterable of bytes, not str"),
         ({"stdin": True}, "args: stdin is bytes or an async iterable of bytes, not bool"),
         ({"values": {"host": "x"}}, "values: %{host} has a meaning of its own; choose another name"),

@@ -19,7 +19,7 @@ from asynctask.cli.completing.place import Place
 
 __all__ = ("Item", "offers")
 
-#: Seconds that group sources may take, as long as the user waits.
+#: Seconds that group sources and managers may take, as long as the user waits.
 _PATIENCE = 0.7
 #: So many are offered at most.
 _MOST = 1000
@@ -107,10 +107,10 @@ def _values(place: Place, param: click.Parameter) -> Iterator[Item]:
 
 
 def _placeholder(place: Place, param: click.Parameter) -> str:
-    """``NODES`` of ``[NODES]...``; of several words the one for this place."""
+    """``NODES`` of ``[NODES]...``, ``NAME`` of ``NAME=N...``; of several words the one for this place."""
     if isinstance(param, click.Argument) and place.copying:
         return "FILE"
-    words = re.findall(r"[A-Z]+", param.make_metavar(place.ctx))
+    words = re.findall(r"(?<![A-Z=])[A-Z]+", param.make_metavar(place.ctx))
     if not words:
         return ""
     if place.dashed:
@@ -227,6 +227,22 @@ def _jump_hosts(place: Place) -> Iterator[Item]:
     return (Item(head + name, "open") for name in _hosts())
 
 
+def _templates(place: Place) -> Iterator[Item]:
+    """What is loaded in the manager that is meant, if one runs."""
+    if not isinstance(place.param, click.Argument):
+        return
+    has_number = "=" in place.param.make_metavar(place.ctx)
+
+    def look_up() -> list[str]:
+        from asynctask.cli.controlling.connecting import connect
+
+        with connect(_given(place, "file"), _given(place, "socket")) as client:
+            return list(client.call("list")["names"])
+
+    for name in within(_PATIENCE, look_up):
+        yield Item(f"{name}=", "open") if has_number else Item(name)
+
+
 def _shell(kind: str) -> Offer:
     return lambda place: [Item(place.text, kind)]
 
@@ -245,6 +261,7 @@ _OFFERS: dict[str, Offer] = {
     "ID": _runs,
     "KEY": _keys,
     "MODE": _modes,
+    "NAME": _templates,
     "NODE": _jump_hosts,
     "NODES": _nodes,
     "PATH": _shell("file"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -50,14 +51,28 @@ def connect(file: str | None, socket: str | None) -> Client:
         ManagerError: it cannot be talked to, and why.
     """
     from asynctask.manager.control.client import Client
-    from asynctask.manager.control.place import socket_path
+    from asynctask.manager.control.place import ENVIRONMENT_VARIABLE, socket_path
 
-    return Client(socket_path(_directory(file), socket, environ={} if file is not None else None))
-
-
-def _directory(file: str | None) -> Path:
     path = Path(file if file is not None else ".")
-    return path if path.is_dir() else path.parent
+    if path.is_dir():
+        path /= "asynctask.toml"  # a Procfile says nothing of a socket
+    environ = dict(os.environ)
+    if file is not None:
+        environ.pop(ENVIRONMENT_VARIABLE, None)
+    return Client(socket_path(path.parent, socket, environ, configured=_configured(path)))
+
+
+def _configured(path: Path) -> Path | None:
+    """The socket that a file names. Whatever else is wrong with it may be mended while its manager runs."""
+    if path.suffix != ".toml" or not path.is_file():
+        return None
+    import tomllib
+
+    try:
+        socket = tomllib.loads(path.read_text("utf-8-sig"))["manager"]["socket"]
+        return path.parent.absolute() / Path(socket).expanduser()
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError):
+        return None
 
 
 def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

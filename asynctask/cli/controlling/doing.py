@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from asynctask.cli.controlling.states import label, not_running, table, template_rows
 from asynctask.cli.past.printing import put
+from asynctask.errors import ManagerError
 
 if TYPE_CHECKING:
     from asynctask.manager.control.client import Client
@@ -45,18 +46,29 @@ def processes_named(client: Client, words: Sequence[str]) -> tuple[list[str], li
     """What words mean: names and patterns of templates, which are left as they are, and single processes.
 
     A process is called as it is shown: ``web.1``, ``web.1@n3``; ``web.1`` is this place on each node.
+
+    Raises:
+        ManagerError: a place where no process runs.
     """
     if not any("." in word or "#" in word for word in words):
         return list(words), []
-    processes = client.call("ps", {"usage": False})["processes"]
+    answer = client.call("ps", {"usage": False})
+    processes = answer["processes"]
     names: list[str] = []
     found: list[Mapping[str, Any]] = []
     for word in words:
         here = [each for each in processes if each["pid"] is not None and _is_called(each, word)]
         found += here
         if not here:
+            if _is_place(word, answer["templates"]):
+                raise ManagerError(f"{word}: no such process runs; 'asynctask ps' lists them")
             names.append(word)
     return names, found
+
+
+def _is_place(word: str, templates: Sequence[Mapping[str, Any]]) -> bool:
+    name, dot, number = word.partition("@")[0].rpartition(".")
+    return bool(dot) and number.isdecimal() and any(each["name"] == name for each in templates)
 
 
 def _is_called(process: Mapping[str, Any], word: str) -> bool:

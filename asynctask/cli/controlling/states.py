@@ -7,13 +7,16 @@ from typing import Any, TypeAlias
 
 from asynctask.cli.supervising.labels import label_of
 
-__all__ = ("Process", "label", "not_running", "process_rows", "summary", "table", "template_rows")
+__all__ = ("Process", "at_fault", "label", "not_running", "process_rows", "summary", "table", "template_rows")
 
 Process: TypeAlias = Mapping[str, Any]
 
 _RUNNING = "running"
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _NOTHING = "-"
+#: So many names are told for a state, and so many states, when there are more.
+_MOST_NAMES = 4
+_MOST_STATES = 8
 
 
 def label(process: Process) -> str:
@@ -22,8 +25,14 @@ def label(process: Process) -> str:
 
 
 def not_running(answer: Mapping[str, Any]) -> list[Process]:
-    """Of an answer to "ps": places of templates where no process runs, or nobody is connected to it."""
+    """Of an answer to "ps": places where no process runs, or one that nobody is connected to."""
     return [each for each in answer["processes"] if each["index"] is not None and not _runs(each)]
+
+
+def at_fault(answer: Mapping[str, Any]) -> list[Process]:
+    """Those of them that should run: of a template that is started, and not ended well by themselves."""
+    wanted = {each["name"] for each in answer["templates"] if each["wanted"]}
+    return [each for each in not_running(answer) if each["name"] in wanted and not _is_done(each)]
 
 
 def summary(template: Mapping[str, Any], processes: Iterable[Process]) -> str:
@@ -32,9 +41,14 @@ def summary(template: Mapping[str, Any], processes: Iterable[Process]) -> str:
     running = sum(each["state"] == _RUNNING for each in own)
     if not template["wanted"] and all(each["state"] == "stopped" for each in own):
         return "stopped"
-    parts = [f"{running} of {len(own)} running"]
-    parts += [f"{label(each)}: {_state(each)}" for each in own if not _runs(each)]
-    return "; ".join(parts)
+    others: dict[str, list[str]] = {}
+    for each in own:
+        if not _runs(each):
+            others.setdefault(_state(each), []).append(label(each))
+    parts = [f"{_some(names)}: {state}" for state, names in others.items()]
+    if more := len(parts[_MOST_STATES:]):
+        parts[_MOST_STATES:] = [f"{more} more states"]
+    return "; ".join([f"{running} of {len(own)} running", *parts])
 
 
 def process_rows(processes: Iterable[Process]) -> list[list[str]]:
@@ -95,6 +109,16 @@ def size(count: float) -> str:
 
 def _runs(process: Process) -> bool:
     return bool(process["state"] == _RUNNING and process["connected"])
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _is_done(process: Process) -> bool:
+    ended = process["last_exit"]
+    return process["state"] == "exited" and ended is not None and ended["code"] == 0
 
 
 def _state(process: Process) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 
@@ -21,6 +22,8 @@ __all__ = ("Display",)
 _LAST_WORDS = 0.1
 #: Lines that are taken before others get their turn: more than a process can print in one.
 _AT_ONCE = 4000
+#: Processes that are gone and still known by name: something may be told of their log files.
+_MOST_GONE = 1000
 #: Seconds between two times that it is told how many lines are not shown.
 _MISSED_EVERY = 1.0
 
@@ -68,6 +71,7 @@ class Display:
         self._prefixes = prefixes
         self._terminal = terminal
         self._known: dict[int, tuple[str, int | None]] = {}  # by pid: its label, and the system's number
+        self._gone: deque[int] = deque()
         self._ends: dict[int, tuple[str, asyncio.TimerHandle]] = {}  # ends that are not told yet
         self._batch: list[bytes] = []  # lines that came together
         self._missed = 0
@@ -133,8 +137,10 @@ class Display:
         label, os_pid = self._who(pid, message)
         if event == "reap":
             self._tell_end(pid)
-            self._known.pop(pid, None)
             self._prefixes.forget(pid)
+            self._gone.append(pid)
+            if len(self._gone) > _MOST_GONE:
+                self._known.pop(self._gone.popleft(), None)
             return
         if event == "ready" and not self._is_worth_telling(message["name"]):
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,11 @@ def token_path(given: str | None, socket: Path) -> Path:
 
 @asynccontextmanager
 async def serve_http(
-    manager: Manager, address: tuple[str, int], token: Path, reread: Reread
+    manager: Manager,
+    address: tuple[str, int],
+    token: Path,
+    reread: Reread,
+    hosts: Collection[str] = (),
 ) -> AsyncIterator[list[str]]:
     """Serve a manager, and give what is to be said of it.
 
@@ -31,6 +35,7 @@ async def serve_http(
         address: host and port.
         token: the file of the token; it is made if it is missing.
         reread: reads the file of the templates again.
+        hosts: names by which browsers may ask for it, besides ``localhost`` and that of the address.
 
     Raises:
         UsageError: the extra ``web`` is not installed, or what is in the file is no token.
@@ -40,7 +45,8 @@ async def serve_http(
     from asynctask.manager.web.serving import WebServer
 
     secret = await asyncio.to_thread(token_in_file, token)
-    async with WebServer(manager, host=address[0], port=address[1], token=secret, reread=reread) as server:
+    server = WebServer(manager, host=address[0], port=address[1], token=secret, hosts=hosts, reread=reread)
+    async with server:
         lines = [f"HTTP on {server.url}; the token is in {token}"]
         if not server.is_local:
             lines.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -17,8 +17,22 @@ from asynctask.pollers.aside import Aside
 __all__ = ("Loader", "nodes_of_all")
 
 
+class Startable(Changeable, Protocol):
+    """The part of a manager that this needs."""
+
+    async def start(self, name: str | None = None) -> None:
+        """Start the processes of a template."""
+
+    async def end_strays(self, *, spare: Iterable[str] = ()) -> list[str]:
+        """End detached processes that no template has."""
+
+
 class Readable(Protocol):
     """The file."""
+
+    @property
+    def names(self) -> Iterable[str]:
+        """All templates that it had when it was read, wanted or not."""
 
     def read_again(self) -> dict[str, ProcessTemplate]:
         """What it says now; blocks."""
@@ -37,7 +51,7 @@ class Loader:
 
     def __init__(
         self,
-        manager: Changeable,
+        manager: Startable,
         file: Readable,
         current: dict[str, ProcessTemplate],
         prefixes: Prefixes,
@@ -51,6 +65,7 @@ class Loader:
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._is_asked = False
 
     @property
     def busy(self) -> bool:
@@ -58,23 +73,50 @@ class Loader:
         return self._lock.locked()
 
     async def load(self, *, start: bool | None = None) -> None:
-        """Load all, in order, and start them; see ``Manager.load``. Who cannot be loaded is told."""
+        """Load all, then start them in order; see ``Manager.load``. Who cannot be loaded is told.
+
+        Before anything is started, detached processes are ended that the file does not have any more: they
+        may hold what others need.
+        """
 
         async def load(template: ProcessTemplate) -> None:
-            await self._manager.load(template, start=start)
+            await self._manager.load(template, start=False)
+
+        async def begin(template: ProcessTemplate) -> None:
+            if template.autostart if start is None else start:
+                await self._manager.start(template.name)
 
         async with self._lock:
-            failed = await load_in_order(list(self._current.values()), load)
-            for name, why in failed.items():
-                del self._current[name]
-                self._say(f"{name}: {why}")
+            await self._each(load)
+            await self._end_strays()
+            await self._each(begin)
 
-    def begin(self, reload: Callable[[], Awaitable[object]]) -> None:
-        """Have the file read again; nobody waits for it.
+    async def _each(self, do: Callable[[ProcessTemplate], Awaitable[None]]) -> None:
+        for name, why in (await load_in_order(list(self._current.values()), do)).items():
+            del self._current[name]
+            self._say(f"{name}: {why}")
+
+    async def _end_strays(self) -> None:
+        try:
+            ended = await self._manager.end_strays(spare=self._file.names)
+        except ManagerError as exc:
+            self._say(str(exc))
+        else:
+            for each in ended:
+                self._say(f"{each} was left running, and the file does not have it any more: it was ended")
+
+    def begin(self, reload: Callable[[], Awaitable[object]]) -> bool:
+        """Have the file read again; nobody waits for it. It is once for all who ask before it is read.
 
         Args:
             reload: calls :meth:`reload`, and does what else is to be done.
+
+        Returns:
+            Whether this is the first of them, for which ``reload`` is called.
         """
+        if self._is_asked:
+            return False
+        self._is_asked = True
 
         async def go() -> None:
             with suppress(AsyncTaskError):  # it was told
@@ -83,6 +125,7 @@ class Loader:
         task = asyncio.get_running_loop().create_task(go(), name="asynctask up: reload")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return True
 
     async def reload(self) -> Mapping[str, Any]:
         """Read the file again, apply what is different, and tell what that was; also as data that JSON has.
@@ -92,6 +135,7 @@ class Loader:
             ManagerError: all is being stopped.
         """
         async with self._lock:
+            self._is_asked = False
             if self._closed:
                 raise ManagerError("all is being stopped: the file is not read again")
             try:

@@ -35,6 +35,8 @@ class Request:
     """The control socket; ``None``: where ``asynctask ps`` and the others look for it."""
     http: tuple[str, int] | None = None
     """Where HTTP is served."""
+    http_hosts: tuple[str, ...] = ()
+    """Names by which browsers may ask for it, besides ``localhost`` and that of ``http``."""
     token_file: str | None = None
     """Has the token that HTTP needs."""
     user: str | None = None

@@ -29,7 +29,6 @@ from asynctask.cli.supervising.source import Source
 from asynctask.cli.supervising.stopping import end_manager, left_running, names_text, still_there
 from asynctask.cli.terminal import STDERR, STDOUT, is_terminal
 from asynctask.emitter import EventEmitter
-from asynctask.manager.control.place import socket_path
 from asynctask.manager.control.server import ControlServer
 from asynctask.manager.launching import Launcher
 from asynctask.manager.manager import Manager
@@ -158,7 +157,7 @@ class Supervision:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._emitter)
             manager = await stack.enter_async_context(self._manager)
-            path = socket_path(self._source.directory, self._source.socket)
+            path = self._source.socket
             await stack.enter_async_context(ControlServer(manager, path, reread=self._reload))
             if (address := self._source.http) is not None:
                 await self._serve_http(stack, address, path)
@@ -177,7 +176,7 @@ class Supervision:
         from asynctask.cli.supervising.http import serve_http, token_path
 
         token = token_path(self._request.token_file, socket)
-        server = serve_http(self._manager, address, token, self._reload)
+        server = serve_http(self._manager, address, token, self._reload, self._request.http_hosts)
         for line in await stack.enter_async_context(server):
             self._display.say(line)
 
@@ -191,6 +190,12 @@ class Supervision:
         if self._ending is None:
             self._started = True
             self._notifier.ready(self._summary())
+            if not any(
+                info.wanted and info.processes for info in map(self._manager.info, self._manager.list())
+            ):
+                self._display.say(
+                    "nothing is to run yet: 'asynctask start' and 'asynctask scale' change that"
+                )
             self._look_soon()
 
     async def _cancelled_at_end(self, scope: anyio.CancelScope) -> None:
@@ -291,7 +296,8 @@ class Supervision:
             asyncio.get_running_loop().call_later(_LEAVING, os._exit, self._exit_status())
 
     def _begin_reload(self) -> None:
-        self._loader.begin(self._reload)
+        if not self._loader.begin(self._reload):
+            self._notifier.reloading()  # it waits for a word that is younger than its signal
 
     def _exit_status(self) -> int:
         if len(self._caught) > 1:

@@ -14,6 +14,7 @@ from asynctask.cli.supervising.request import Request
 from asynctask.errors import TemplateNotFoundError, UsageError
 from asynctask.manager import checks
 from asynctask.manager.control.given import matching
+from asynctask.manager.control.place import socket_path
 from asynctask.manager.files import ManagerSettings, ProcessFile, find_file, load_file
 from asynctask.manager.template import ProcessTemplate
 
@@ -37,14 +38,16 @@ class Source:
     def __init__(self, request: Request) -> None:
         self._request = request
         place = Path(request.directory) if request.directory is not None else None
-        self.path = Path(request.file) if request.file is not None else find_file(place or Path())
+        file = Path(request.file) if request.file is not None else place or Path()
+        self.path = find_file(file) if file.is_dir() or request.file is None else file
         """The file."""
         self.directory = place if place is not None else self.path.parent
         """Where processes run."""
         if request.name is not None:
             checks.name(("--name",), request.name)
         self._settings = ManagerSettings()
-        self._loaded: tuple[str, ...] = ()
+        self.names: tuple[str, ...] = ()
+        """All templates of the file when it was read, wanted or not."""
 
     def read(self) -> dict[str, ProcessTemplate]:
         """The templates, by name, in the order of the file. It blocks.
@@ -72,7 +75,9 @@ class Source:
     def _read(self) -> ProcessFile:
         request = self._request
         env_files = None if request.env_files is None else [Path(name) for name in request.env_files]
-        return load_file(self.path, directory=self.directory, env_files=env_files, port=request.port)
+        file = load_file(self.path, directory=self.directory, env_files=env_files, port=request.port)
+        self.names = tuple(file.templates)
+        return file
 
     @property
     def manager_name(self) -> str:
@@ -80,9 +85,9 @@ class Source:
         return self._request.name or self._settings.name or name_of(self.directory)
 
     @property
-    def socket(self) -> str | Path | None:
-        """The control socket that was asked for."""
-        return self._request.socket or self._settings.socket
+    def socket(self) -> Path:
+        """The control socket."""
+        return socket_path(self.directory, self._request.socket, configured=self._settings.socket)
 
     @property
     def http(self) -> tuple[str, int] | None:

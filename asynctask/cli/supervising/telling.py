@@ -41,7 +41,8 @@ def told(event: str, message: Mapping[str, Any], label: str, *, os_pid: int | No
         case "fatal":
             return f"{label} is given up{reason}"
         case "lost":
-            return f"{label}: the connection is lost{reason}; the process may go on"
+            why = "" if message.get("reason") == "connection lost" else reason
+            return f"{label}: the connection is lost{why}; the process may go on"
         case "found":
             return f"{label} is found again, and still runs"
         case "warning":

@@ -86,20 +86,21 @@ class Given:
     def mapping(self, key: str) -> dict[str, Any]:
         """An object."""
         value = self._take(key, None)
-        if not isinstance(value, Mapping):
-            raise self._wrong(key, value, "an object")
+        if not isinstance(value, Mapping):  # there may be secrets in it
+            raise UsageError(f"{self._operation}: {key}: an object is needed")
         return dict(value)
 
     def environment(self, key: str = "env") -> dict[str, str] | None:
         """Variables; ``None`` when there are none."""
         if key not in self._left:
             return None
+        from asynctask.workers.arguments import check_env  # much, for the commands that need the rest alone
+
         value = self.mapping(key)
-        if not all(isinstance(item, str) and "\0" not in item for item in value.values()):
-            raise self._wrong(key, value, "an object of strings")
-        if not all(name and "=" not in name and "\0" not in name for name in value):
-            raise self._wrong(key, value, "an object with names of variables")
-        return value
+        try:
+            return check_env(value)
+        except UsageError as exc:
+            raise UsageError(f"{self._operation}: {exc}") from None
 
     def data(self, key: str = "data") -> bytes:
         """Bytes: text, or base64 as ``<key>_base64``; none when nothing was given."""
@@ -150,7 +151,14 @@ def matching(patterns: Sequence[str], names: Sequence[str]) -> list[str]:
     for pattern in patterns:
         here = {name for name in names if name == pattern or fnmatchcase(name, pattern)}
         if not here:
-            there = f"there are: {', '.join(names)}" if names else "none is loaded"
-            raise TemplateNotFoundError(f"no template {pattern!r}; {there}")
+            raise TemplateNotFoundError(_nobody(pattern, names))
         found |= here
     return [name for name in names if name in found]
+
+
+def _nobody(pattern: str, names: Sequence[str]) -> str:
+    head, dot, number = pattern.partition("@")[0].rpartition(".")
+    if dot and head in names and number.isdecimal():
+        return f"{pattern!r} is one process, and this goes for all of a template: name {head!r}"
+    there = f"there are: {', '.join(names)}" if names else "none is loaded"
+    return f"no template {pattern!r}; {there}"

@@ -26,23 +26,26 @@ def socket_path(
     directory: str | os.PathLike[str] = ".",
     given: str | os.PathLike[str] | None = None,
     environ: Mapping[str, str] | None = None,
+    *,
+    configured: str | os.PathLike[str] | None = None,
 ) -> Path:
     """The socket of the manager of a directory. Nothing is made, nor looked whether anybody listens.
 
-    It is what was given; else ``$ASYNCTASK_SOCKET``; else ``asynctask/<directory>-<digest>.sock`` below
-    ``$XDG_RUNTIME_DIR``, or ``/run/user/<uid>``, whichever is there, ours and not too long; else
-    ``/tmp/asynctask-<uid>/<directory>-<digest>.sock``.
+    It is what was given; else ``$ASYNCTASK_SOCKET``; else what the file says; else
+    ``asynctask/<directory>-<digest>.sock`` below ``$XDG_RUNTIME_DIR``, or ``/run/user/<uid>``, whichever is
+    there, ours and not too long; else ``/tmp/asynctask-<uid>/<directory>-<digest>.sock``.
 
     Args:
         directory: of the Procfile or ``asynctask.toml``.
         given: with ``--socket``.
         environ: by default the environment of this process.
+        configured: ``socket`` in ``[manager]`` of the file.
 
     Raises:
         UsageError: the system takes no address of this length.
     """
     environ = os.environ if environ is None else environ
-    chosen = os.fspath(given) if given is not None else environ.get(ENVIRONMENT_VARIABLE)
+    chosen = given if given is not None else environ.get(ENVIRONMENT_VARIABLE) or configured
     path = Path(chosen).absolute() if chosen else _default(_file_name(Path(directory)), environ)
     if _is_too_long(path):
         raise UsageError(

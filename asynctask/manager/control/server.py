@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import fcntl
 import logging
 import os
-import socket
-import stat
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from asynctask.errors import ManagerError
+from asynctask.manager.control.listening import UnixListener
 from asynctask.manager.control.operations import Reread
 from asynctask.manager.control.peer import may_command, peer_uid
 from asynctask.manager.control.place import make_private
@@ -55,7 +53,7 @@ class ControlServer:
         self._manager = manager
         self._reread = reread
         self._lock = -1
-        self._inode: tuple[int, int] | None = None
+        self._listener: UnixListener | None = None
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.Task[None]] = set()
 
@@ -77,15 +75,13 @@ class ControlServer:
         make_private(self.path)
         self._lock = _locked(self.path)
         try:
-            listener = _listener(self.path)
+            self._listener = UnixListener(self.path)
             try:
-                found = self.path.lstat()
-                self._inode = found.st_dev, found.st_ino
                 self._server = await asyncio.start_unix_server(
-                    self._connected, sock=listener, limit=MOST_REQUEST, backlog=_BACKLOG
+                    self._connected, sock=self._listener.sock, limit=MOST_REQUEST, backlog=_BACKLOG
                 )
             except BaseException:
-                listener.close()
+                self._listener.sock.close()
                 raise
         except BaseException:
             self._leave()
@@ -137,13 +133,10 @@ class ControlServer:
             _log.error("control: a client broke off", exc_info=exc)
 
     def _leave(self) -> None:
-        """Remove what is ours: the socket, unless somebody has put another there, and the lock."""
-        if self._inode is not None:
-            with suppress(OSError):
-                found = self.path.lstat()
-                if (found.st_dev, found.st_ino) == self._inode:
-                    self.path.unlink()
-            self._inode = None
+        """Remove what is ours: the socket, and the lock."""
+        if self._listener is not None:
+            self._listener.remove()
+            self._listener = None
         if self._lock >= 0:
             with suppress(OSError):
                 _lock_path(self.path).unlink()
@@ -169,7 +162,9 @@ def _locked(path: Path) -> int:
                 return lock
         except BlockingIOError:
             os.close(lock)
-            raise ManagerError(f"{path}: a manager runs here already; see 'asynctask status'") from None
+            raise ManagerError(
+                f"{path}: a manager runs here already; see 'asynctask status', or choose another --socket"
+            ) from None
         except BaseException:
             os.close(lock)
             raise
@@ -181,41 +176,3 @@ def _is_there(fd: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(fd), path.lstat())
     except FileNotFoundError:
         return False
-
-
-def _listener(path: Path) -> socket.socket:
-    """A listening socket for us alone, in place of one that nobody serves."""
-    _clear(path)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        os.fchmod(listener.fileno(), 0o600)  # on Linux bind() makes the file with this mode
-        listener.bind(os.fspath(path))
-        path.chmod(0o600)
-        listener.setblocking(False)
-    except OSError as exc:
-        listener.close()
-        raise ManagerError(f"{path}: {exc.strerror}") from exc
-    return listener
-
-
-def _clear(path: Path) -> None:
-    """Remove a socket that nobody serves.
-
-    Raises:
-        ManagerError: somebody does, or it is something else.
-    """
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        return
-    except OSError as exc:
-        raise ManagerError(f"{path}: {exc.strerror}") from exc
-    if not stat.S_ISSOCK(found.st_mode):
-        raise ManagerError(f"{path}: there is a file that is no socket: it is left alone")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
-        tried = probe.connect_ex(os.fspath(path))
-    if tried not in {errno.ECONNREFUSED, errno.ENOENT}:
-        raise ManagerError(f"{path}: another program listens there")
-    with suppress(FileNotFoundError):
-        path.unlink()

@@ -113,10 +113,10 @@ class TomlFile:
     ) -> ProcessTemplate:
         if table.get("name", name) != name:
             raise FieldError(("name",), "the name is that of the table: leave this line out")
+        if port is not None and not _has_port(table):
+            table = {**table, "port": port}
         own = template_from({**table, "name": name})
         env = {**shared, **own.env}
-        if "PORT" not in own.env and own.port is None and port is not None:
-            own = replace(own, port=port)
         if own.port is not None:
             env.pop("PORT", None)
         if own.nodes is not None:
@@ -179,6 +179,11 @@ def _parsed(text: str, source: str) -> dict[str, Any]:
         raise TemplateError(f"{source}: a number has too many digits") from exc
     except RecursionError as exc:
         raise TemplateError(f"{source}: brackets are nested too deeply") from exc
+
+
+def _has_port(table: Mapping[str, Any]) -> bool:
+    env = table.get("env")
+    return "port" in table or (isinstance(env, Mapping) and "PORT" in env)
 
 
 def _check_nodes(nodes: str) -> None:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from asynctask.manager.local.detached_running import DetachedRunning
 from asynctask.manager.local.direct_logs import OpenLogs, logs_of
 from asynctask.manager.local.guard import Guard
 from asynctask.manager.local.identity import boot_id, start_time
-from asynctask.manager.local.lookup import candidates, known
+from asynctask.manager.local.lookup import candidates, known, surplus
 from asynctask.manager.local.programs import Program, Target
 from asynctask.manager.local.rotation import Rotation
 from asynctask.manager.local.statefile import TOKEN, Record, StateDirectory, default_directory
@@ -120,7 +120,8 @@ class Detached:
                     break
                 ended.append(record)
         for record in ended:
-            await self._end_rest(record, template)
+            await self._end_group(record, signal_number(template.stop_signal), template.graceful_timeout)
+            await self._in_thread(partial(self._directory.remove, record))
         return running
 
     def _adopt(self, record: Record, order: Order, ears: Ears, program: Program) -> Running | None:
@@ -138,45 +139,56 @@ class Detached:
             ears.warn("it was found running, started with another template than this; a restart applies it")
         return DetachedRunning(adopted, partial(self._release, record.token), found=True)
 
-    async def _end_rest(self, record: Record, template: ProcessTemplate) -> None:
-        """Nobody keeps it: end what is left of it and its group, and forget it."""
+    async def _end_group(self, record: Record, stop_signal: int, grace: float) -> None:
+        """Nobody keeps it: end what is left of it and its group."""
         identity = record.identity
         assert identity is not None
-        steps = (
-            (signal_number(template.stop_signal), template.graceful_timeout),
-            (signal.SIGKILL, _KILL_WAIT),
-        )
-        for number, patience in steps:
+        for number, patience in ((stop_signal, grace), (signal.SIGKILL, _KILL_WAIT)):
             if not signal_group(identity, number):
                 break
             signal_group(identity, signal.SIGCONT)  # who is stopped cannot react
             with anyio.move_on_after(patience):
                 await self._groups.wait_gone(identity.pid)
                 break
-        await self._in_thread(partial(self._directory.remove, record))
 
-    async def strays(self) -> list[Record]:
-        """The processes that no place has asked for: their template is not loaded, or has fewer places now.
+    async def end_strays(self, kept: Mapping[str, int], spared: Collection[str] = ()) -> list[Record]:
+        """End the processes that no place has, or will have: each with its group, all at the same time.
+
+        Args:
+            kept: how many places there are, by the name of their template.
+            spared: names of templates whose processes are left alone, though there is no place.
+
+        Returns:
+            What was ended.
 
         Raises:
             ManagerError: another manager of this name runs, or the records cannot be read.
+
+        If there was never a detached process, nothing is made or locked. Cancelling leaves some of them.
         """
+        if await self._in_thread(self._directory.is_empty):
+            return []
         async with self._turn:
             await self._open()
             taken = frozenset(self._claims)
-            return await self._in_thread(
-                partial(known, self._directory, lambda each: each.token not in taken)
+            look = partial(
+                known, self._directory, lambda each: each.token not in taken and each.name not in spared
             )
+            strays = surplus(await self._in_thread(look), kept, self._claims.values())
+            self._claims |= {each.token: each for each in strays}  # no place takes it now
+        try:
+            async with anyio.create_task_group() as group:
+                for each in strays:
+                    group.start_soon(self._end_group, each, each.stop_signal, each.grace)
+            await self._in_thread(partial(self._forget, strays))
+        finally:
+            for each in strays:
+                self._claims.pop(each.token, None)
+        return strays
 
-    async def end_stray(self, stray: Record, template: ProcessTemplate) -> None:
-        """End a process that nobody has asked for, with its group.
-
-        Args:
-            stray: one of :meth:`strays`.
-            template: whose stop signal and grace count.
-        """
-        if stray.token not in self._claims:
-            await self._end_rest(stray, template)
+    def _forget(self, records: Iterable[Record]) -> None:
+        for each in records:
+            self._directory.remove(each)
 
     # -- starting -----------------------------------------------------------------------------
 
@@ -190,7 +202,8 @@ class Detached:
         Cancelling starts nothing, or ends what was started.
         """
         template = order.template
-        _check(template)
+        if not boot_id():
+            raise LaunchError(f"template {template.name!r}", "detached processes need /proc, as Linux has it")
         logs = logs_of(order)
         record = Record(
             name=template.name,
@@ -198,6 +211,8 @@ class Detached:
             token=token_hex(8),
             started=time.time(),
             template=_in_short(program, template),
+            stop_signal=signal_number(template.stop_signal),
+            grace=template.graceful_timeout,
             logs={stream: str(log.path) for stream, log in logs.items()},
         )
         opened = OpenLogs(logs)
@@ -268,14 +283,6 @@ class Detached:
         if self._touched:
             with anyio.move_on_after(_TIDY, shield=True):
                 await self._files.do(self._directory.close)  # there, so that it comes after what was begun
-
-
-def _check(template: ProcessTemplate) -> None:
-    if template.stdin or template.custom_streams:
-        what = "stdin" if template.stdin else "custom_streams"
-        raise LaunchError(f"template {template.name!r}", f"a detached process cannot have {what}")
-    if not boot_id():
-        raise LaunchError(f"template {template.name!r}", "detached processes need /proc, as Linux has it")
 
 
 def _target(template: ProcessTemplate, stream: str, opened: OpenLogs) -> Target:

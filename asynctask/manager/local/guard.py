@@ -74,9 +74,10 @@ class Guard:
         self._watched: dict[int, str] = {}
         self._longest = 0.0
         self._popen: subprocess.Popen[bytes] | None = None
-        self._fd = -1
+        self._pipe: weakref.ref[_Pipe] | None = None
         self._pidfd = -1
         self._writing = False
+        self._soon: asyncio.Handle | None = None
         self._unread = bytearray()
         self._began = 0.0
         self._retry = _RETRY_FIRST
@@ -121,6 +122,7 @@ class Guard:
             stop_signal: what it gets first.
             grace: seconds until KILL.
         """
+        # It is told at the end of this turn of the loop, with others; until then it has its mark.
         self._longest = max(self._longest, grace)
         self._watched[pid] = f"{start_time(pid) or 0}_{int(stop_signal)}_{grace:.3f}"
         self._send(f"{pid} {self._watched[pid]}\n")
@@ -143,6 +145,7 @@ class Guard:
             return
         if not self._watched:
             self._send("q\n")
+        self._flush()
         patience = self._longest + 5.0 if self._watched else _GOODBYE
         self._close_pipe()
         last = asyncio.get_running_loop().call_later(patience, self._popen.kill)
@@ -171,10 +174,11 @@ class Guard:
             raise
         finally:
             os.close(theirs)
-        self._fd = ours
+        pipe = _Pipe(ours)
+        self._pipe = weakref.ref(pipe)
         self._gone.clear()
         self._began = asyncio.get_running_loop().time()
-        self._watch_exit()
+        self._watch_exit(pipe)
         for pid, what in self._watched.items():
             self._send(f"{pid} {what}\n")
 
@@ -185,21 +189,23 @@ class Guard:
         env |= {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
         return env
 
-    def _watch_exit(self) -> None:
+    def _watch_exit(self, pipe: _Pipe) -> None:
+        """The loop alone holds the pipe: when it is closed without us, the pipe is, too."""
         assert self._popen is not None
         try:
             self._pidfd = os.pidfd_open(self._popen.pid)
         except (AttributeError, OSError):  # not Linux, or no descriptor left
-            asyncio.get_running_loop().call_later(_POLL, self._look_again)
+            asyncio.get_running_loop().call_later(_POLL, self._look_again, pipe)
         else:
-            asyncio.get_running_loop().add_reader(self._pidfd, self._reap)
+            asyncio.get_running_loop().add_reader(self._pidfd, self._reap, pipe)
 
-    def _look_again(self) -> None:
-        self._reap()
-        if self._popen is not None:
-            asyncio.get_running_loop().call_later(_POLL, self._look_again)
+    def _look_again(self, pipe: _Pipe) -> None:
+        popen = self._popen
+        self._reap(pipe)
+        if self._popen is popen:
+            asyncio.get_running_loop().call_later(_POLL, self._look_again, pipe)
 
-    def _reap(self) -> None:
+    def _reap(self, _: _Pipe) -> None:
         if self._popen is None or self._popen.poll() is None:
             return
         self._popen = None
@@ -231,16 +237,27 @@ class Guard:
 
     # -- the pipe -------------------------------------------------------------------------------
 
+    @property
+    def _fd(self) -> int:
+        """Our end; -1: there is none."""
+        pipe = None if self._pipe is None else self._pipe()
+        return -1 if pipe is None else pipe.fd
+
     def _send(self, line: str) -> None:
         if self._fd < 0:
             return  # who comes next is told of all
         self._unread += line.encode()
         if len(self._unread) > _MOST_UNREAD and self._popen is not None:
             self._popen.kill()
-        elif not self._writing:
-            self._flush()
+        elif not self._writing and self._soon is None:
+            self._soon = asyncio.get_running_loop().call_soon(self._flush)
 
     def _flush(self) -> None:
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
+        if self._fd < 0:
+            return
         try:
             del self._unread[: os.write(self._fd, self._unread)]
         except BlockingIOError:
@@ -256,18 +273,34 @@ class Guard:
             loop.remove_writer(self._fd)
 
     def _close_pipe(self) -> None:
-        if self._fd >= 0:
+        pipe = None if self._pipe is None else self._pipe()
+        if pipe is not None and pipe.fd >= 0:
             if self._writing:
                 self._writing = False
-                asyncio.get_running_loop().remove_writer(self._fd)
-            os.close(self._fd)
-            self._fd = -1
+                asyncio.get_running_loop().remove_writer(pipe.fd)
+            pipe.close()
         self._unread.clear()
+
+
+class _Pipe:
+    """Our end of the pipe."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def close(self) -> None:
+        """The helper is to notice. May be repeated."""
+        if self.fd >= 0:
+            fd, self.fd = self.fd, -1
+            os.close(fd)
+
+    __del__ = close
 
 
 def _let_go(guard: weakref.ref[Guard]) -> None:
     """In a forked copy of this program: hold nothing open."""
-    if (found := guard()) is not None and found._fd >= 0:
+    found = guard()
+    pipe = None if found is None or found._pipe is None else found._pipe()
+    if pipe is not None:
         with suppress(OSError):
-            os.close(found._fd)
-        found._fd = -1
+            pipe.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from asynctask.manager.local.usage import Meter
 from asynctask.manager.signals import signal_number
 from asynctask.manager.template import ProcessTemplate
 from asynctask.process_groups import ProcessGroups
+from asynctask.ssh.turns import Turns
 from asynctask.waiting import Places
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class LocalLauncher:
         self._meter = Meter()
         self._running: dict[int, LocalRunning] = {}
         self._turn = Places(1)
+        self._turns = Turns()
         self._detached: Detached | None = None
 
     async def launch(self, order: Order, ears: Ears) -> Running:
@@ -102,6 +104,11 @@ class LocalLauncher:
                 check=self._check,
             )
         return self._detached
+
+    async def end_strays(self, kept: Mapping[str, int], spared: Collection[str]) -> list[str]:
+        """End what was left detached, and no place has; see :meth:`.Detached.end_strays`. What that was."""
+        ended = await self.detached.end_strays(kept, spared)
+        return [f"{each.name}.{each.index + 1} (pid {each.pid})" for each in ended]
 
     async def aclose(self) -> None:
         """Let go of what was shared. What is still watched is ended by the guard, who has bounds for that."""
@@ -163,6 +170,7 @@ class LocalLauncher:
             meter=self._meter,
             check=partial(self._check, program),
             gone=self._is_gone,
+            turns=self._turns,
         )
 
     async def _check(self, program: Program, command: list[str], timeout: float) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from asynctask.errors import ManagerError
@@ -12,7 +13,7 @@ from asynctask.manager.local.identity import ProcessIdentity, boot_id
 from asynctask.manager.local.statefile import Record, StateDirectory, leaders_with
 from asynctask.manager.template import ProcessTemplate
 
-__all__ = ("candidates", "known")
+__all__ = ("candidates", "known", "surplus")
 
 #: Who was being started when its manager died has its mark a moment later: looks, and seconds between them.
 _LOOKS, _BETWEEN = 4, 0.1
@@ -57,6 +58,25 @@ def known(directory: StateDirectory, fits: Callable[[Record], bool]) -> list[Rec
         else:
             directory.remove(record)
     return found_here
+
+
+def surplus(records: Iterable[Record], kept: Mapping[str, int], claimed: Iterable[Record]) -> list[Record]:
+    """Those that no place will take.
+
+    Args:
+        records: that none has taken yet.
+        kept: how many places there are, by the name of their template.
+        claimed: those that were taken.
+    """
+    free = Counter(kept)
+    free.subtract(record.name for record in claimed)
+    found = []
+    for record in sorted(records, key=lambda record: (record.name, record.index, -record.start)):
+        if free[record.name] > 0:
+            free[record.name] -= 1
+        else:
+            found.append(record)
+    return found
 
 
 def _is_missing(record: Record) -> bool:

@@ -14,6 +14,7 @@ from asynctask.errors import ManagerError
 from asynctask.manager.launching import Exit, Usage
 from asynctask.manager.local.streams import Outputs
 from asynctask.process_groups import ProcessGroups
+from asynctask.ssh.turns import Turns
 
 if TYPE_CHECKING:
     from asynctask.manager.launching import Ears
@@ -36,11 +37,18 @@ class ExitWatch:
     Args:
         popen: nobody else is to wait for it.
         exited: called once, when it has exited and was reaped.
+        turns: those of all whose children exit at the same moment; ``None``: alone.
     """
 
-    def __init__(self, popen: subprocess.Popen[bytes], exited: Callable[[Exit], None]) -> None:
+    def __init__(
+        self,
+        popen: subprocess.Popen[bytes],
+        exited: Callable[[Exit], None],
+        turns: Turns | None = None,
+    ) -> None:
         self._popen = popen
         self._exited = exited
+        self._turns = turns or Turns()
         self._loop = asyncio.get_running_loop()
         self._pidfd = -1
         self._timer: asyncio.TimerHandle | None = None
@@ -49,7 +57,7 @@ class ExitWatch:
         except (AttributeError, OSError):  # not Linux, an old kernel, or no descriptor left
             self._timer = self._loop.call_later(_POLL_FIRST, self._poll, _POLL_FIRST)
         else:
-            self._loop.add_reader(self._pidfd, self._reap)
+            self._loop.add_reader(self._pidfd, self._has_exited)
 
     def close(self) -> None:
         """Watch no more. A child that has not exited stays ours, and nobody waits for it."""
@@ -62,6 +70,18 @@ class ExitWatch:
             self._timer = None
         if self._popen.returncode is None:
             self._popen.returncode = 0  # else it complains that nobody waits
+
+    def _has_exited(self) -> None:
+        if self._turns.take(self._reap_in_turn):
+            self._reap()
+        else:
+            self._loop.remove_reader(self._pidfd)
+
+    def _reap_in_turn(self) -> None:
+        if self._pidfd >= 0:  # else nobody wants to know any more
+            self._reap()
+        if self._pidfd >= 0:
+            self._loop.add_reader(self._pidfd, self._has_exited)
 
     def _poll(self, delay: float) -> None:
         delay = min(delay * 2, _POLL_LAST)
@@ -92,6 +112,7 @@ class LocalRunning:
         meter: tells what it takes.
         check: runs a command beside it.
         gone: called once, when it and its group are gone.
+        turns: those of all that have something to do on the loop; ``None``: alone.
     """
 
     found = False
@@ -105,6 +126,7 @@ class LocalRunning:
         meter: Meter,
         check: Check,
         gone: Callable[[LocalRunning], None],
+        turns: Turns | None = None,
     ) -> None:
         self._pid = child.popen.pid
         self._inputs = child.inputs
@@ -115,10 +137,10 @@ class LocalRunning:
         self._exit: Exit | None = None
         self._exited = asyncio.Event()
         self._has_group = True
-        self._outputs = Outputs(ears.output)
+        self._outputs = Outputs(ears.output, turns)
         for fd, stream in child.outputs:
             self._outputs.add(fd, stream)
-        self._watch = ExitWatch(child.popen, self._has_exited)
+        self._watch = ExitWatch(child.popen, self._has_exited, turns)
 
     @property
     def os_pid(self) -> int:

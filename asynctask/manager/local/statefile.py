@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import re
+import signal
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -36,6 +37,8 @@ _KEY = "asynctask detached process"
 _NAME = re.compile(r"(?P<name>[\w-]+)\.(?P<index>\d+)\.(?P<token>[0-9a-f]{16})\.json", re.ASCII)
 #: No record is so long.
 _MOST = 1 << 20
+#: No grace is longer, in seconds.
+_LONGEST = 1e9
 #: How long the lock of a manager that is dead may take to go, and between two looks, seconds.
 _LOCK_WAIT, _LOCK_PAUSE = 5.0, 0.01
 
@@ -64,6 +67,10 @@ class Record:
     """As ``time.time()`` had it; 0: not known."""
     template: str = ""
     """What it was started with, in short; empty: not known."""
+    stop_signal: int = signal.SIGTERM
+    """What ends it when nobody keeps it any more,"""
+    grace: float = 10.0
+    """and seconds until KILL."""
     logs: Mapping[str, str] = field(default_factory=dict)
     """Where each of its streams goes."""
 
@@ -86,6 +93,8 @@ class Record:
             "start": self.start,
             "started": self.started,
             "template": self.template,
+            "stop_signal": int(self.stop_signal),
+            "grace": self.grace,
             "logs": dict(self.logs),
         }
         return json.dumps(plain).encode() + b"\n"
@@ -105,6 +114,9 @@ class Record:
             if plain[_KEY] != _VERSION:
                 return self
             pid = plain["pid"]
+            number, grace = int(plain["stop_signal"]), float(plain["grace"])
+            if not 0 < number < signal.NSIG or not 0 <= grace <= _LONGEST:
+                return self
             return replace(
                 self,
                 boot=str(plain["boot"]),
@@ -112,6 +124,8 @@ class Record:
                 start=int(plain["start"]),
                 started=float(plain["started"]),
                 template=str(plain["template"]),
+                stop_signal=number,
+                grace=grace,
                 logs={str(stream): str(path) for stream, path in plain["logs"].items()},
             )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
@@ -187,6 +201,13 @@ class StateDirectory:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def is_empty(self) -> bool:
+        """Whether there is no record, as far as that can be told without locking anything."""
+        try:
+            return not any(Record.named(path.name) for path in self.path.iterdir())
+        except OSError:
+            return True
 
     def records(self, fits: Callable[[Record], bool] = lambda record: True) -> Iterator[Record]:
         """Those that fit, as far as name, index and token go. What was left of a broken write is removed."""

@@ -7,8 +7,10 @@ import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from asynctask.processes import StdinPipe
+from asynctask.ssh.turns import Turns
 
 __all__ = ("Input", "Outputs")
 
@@ -22,10 +24,12 @@ class Outputs:
 
     Args:
         receive: called on the loop with the name of a stream and some bytes.
+        turns: those of all who have something to do on the loop at the same moment; ``None``: alone.
     """
 
-    def __init__(self, receive: Callable[[str, bytes], None]) -> None:
+    def __init__(self, receive: Callable[[str, bytes], None], turns: Turns | None = None) -> None:
         self._receive = receive
+        self._turns = turns or Turns()
         self._loop = asyncio.get_running_loop()
         self._open: dict[int, str] = {}
         self._paused = False
@@ -76,7 +80,17 @@ class Outputs:
             self._close(fd)
 
     def _readable(self, fd: int) -> None:
+        if self._turns.take(partial(self._take_in_turn, fd)):
+            self._take(fd)
+        else:
+            self._loop.remove_reader(fd)
+
+    def _take_in_turn(self, fd: int) -> None:
+        if fd not in self._open or self._paused:
+            return
         self._take(fd)
+        if fd in self._open and not self._paused:
+            self._loop.add_reader(fd, self._readable, fd)
 
     def _take(self, fd: int) -> int:
         """Take a piece; how large it was."""

@@ -80,7 +80,7 @@ spool() {
 }
 
 feed() {
-    exec 7<> feed 8> i
+    exec 7<> feed
     while read -r n <&7; do
         [ "$n" = end ] && exit
         [ -e "in.$n" ] || continue
@@ -123,35 +123,45 @@ watch() {
         [ -e kept ] && exit
         read -r said < beat && [ "$said" ] && beat=$said
         now
-        [ $((up - beat)) -ge "$lost" ] && break
+        [ $((up - beat)) -ge "$lost" ] || continue
+        trap - TERM
+        end
+        step=20 # it may not have been its own group yet
     done
-    trap - TERM
-    end
-    exit
-}
-
-start() {
-    if [ "$input" = 1 ]; then exec < i; fi
-    case $out in pipe) exec > o ;; esac
-    case $err in pipe) exec 2> e ;; merge) exec 2>&1 ;; esac
-    exec setsid sh ./run "$mask" "$home" 5> up
 }
 
 exec < /dev/null > /dev/null 2>&1
 echo $$ > keeper
 read -r beat < beat
-mkfifo up
-[ "$out" = pipe ] && mkfifo o && { spool o < o & }
-[ "$err" = pipe ] && mkfifo e && { spool e < e & }
+mkfifo up o e i feed || exit
+# Each is opened at both ends here, waiting for nobody; it fails when the directory was removed meanwhile.
+# What is closed for a function or a group comes back after it, so a shell keeps it: but for exec.
+exec 3<> /dev/null 4> /dev/null 5> /dev/null 6< /dev/null
+if [ "$out" = pipe ]; then
+    exec 9<> o
+    exec 3< o 4> o 9>&-
+    { exec <&3 3<&- 4>&- 5>&- 6<&-; spool o; } &
+fi
+if [ "$err" = pipe ]; then
+    exec 9<> e
+    exec 3< e 5> e 9>&-
+    { exec <&3 3<&- 4>&- 5>&- 6<&-; spool e; } &
+fi
+[ "$err" = merge ] && exec 5>&4
 if [ "$input" = 1 ]; then
-    mkfifo i feed
-    feed &
+    exec 9<> i
+    exec 6< i 8> i 9>&-
+    { exec 3<&- 4>&- 5>&- 6<&-; feed; } &
     feeder=$!
 fi
-{ read -r said < up && [ "$said" = up ] && tell up; } &
+exec 9<> up
+exec 3< up 7> up 8>&- 9>&-
+{ exec <&3 3<&- 4>&- 5>&- 6<&- 7>&-; read -r said && [ "$said" = up ] && tell up; } &
 reader=$!
-start &
+setsid sh ./run "$mask" "$home" <&6 >&4 2>&5 5>&7 3<&- 4>&- 6<&- 7>&- &
 child=$!
+exec 3<&- 4>&- 5>&- 6<&- 7>&-
+rm -f o e i up
 watch &
 watcher=$!
 wait $child
@@ -176,4 +186,5 @@ if [ $left = left ]; then
 fi
 kill $watcher $feeder
 wait
+exit 0
 """

@@ -24,7 +24,8 @@ class RemoteLauncher:
     """The launcher for nodes. See :class:`~asynctask.manager.launching.Launcher`.
 
     A node needs Linux and a POSIX shell with the usual tools. What it has of a manager is in
-    ``${XDG_STATE_HOME:-~/.local/state}/asynctask/<manager>``; one manager of a name at a time is connected.
+    ``${XDG_STATE_HOME:-~/.local/state}/asynctask/<manager>/<node>``. Of managers of one name, one at a
+    time is connected.
 
     Args:
         name: the manager's; the next manager of this name finds its processes.

@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 _TEMPORARY: Final = (ConnectionFailedError, ConnectionLostError, NoCapacityError, BusyError, SessionOverError)
 _JITTER: Final = 0.2
 #: Seconds in which it is gathered how much output was taken, before the node is told.
-_ACK_DELAY: Final = 0.05
+_ACK_DELAY: Final = 0.02
 #: Seconds for which a look at all processes is good.
 _LOOK_KEPT: Final = 0.25
 _LOOK_WAIT: Final = 5.0
@@ -104,10 +104,19 @@ class RemoteNode:
         if place in self._starting or any(self._runs_in(life, order) for life in self._lives.values()):
             raise LaunchError(self.name, f"{place} is started, or runs, already")
         self._starting.add(place)
+        tokens = [token, secrets.token_hex(8)]
         try:
-            session = await self._session_for_launch()
-            await self._wait_for_the_condemned(order)
-            return await self._launch(session, order, ears, (name, place, token), script)
+            while True:
+                session = await self._session_for_launch()
+                await self._wait_for_the_condemned(order)
+                where = (name, place, tokens.pop(0))
+                try:
+                    return await self._launch(session, order, ears, where, script, token)
+                except SessionOverError as exc:
+                    # If it was started all the same, it is found now, or the next time, or ends.
+                    if not tokens:
+                        reason = str(exc).removeprefix(f"{self.name}: ")
+                        raise LaunchError(self.name, session.reason or reason, temporary=True) from exc
         finally:
             self._starting.discard(place)
             self._look_whether_idle()
@@ -123,7 +132,13 @@ class RemoteNode:
                     await life.wait()
 
     async def _launch(
-        self, session: NodeSession, order: Order, ears: Ears, where: tuple[str, str, str], script: bytes
+        self,
+        session: NodeSession,
+        order: Order,
+        ears: Ears,
+        where: tuple[str, str, str],
+        script: bytes,
+        first: str,
     ) -> RemoteRunning:
         number = next(self._numbers)
         early = self._early[number] = []
@@ -132,23 +147,21 @@ class RemoteNode:
             answer = await session.ask("launch", *words, data=script)
             if order.template.detach and answer.words[0] != "failed":
                 await session.tell("keep", number)
-        except SessionOverError as exc:
-            # If it was started all the same, it is found the next time, or ends when nobody comes.
-            raise LaunchError(self.name, session.reason or str(exc), temporary=True) from exc
+        except SessionOverError:
+            raise
         except BaseException:
-            with anyio.move_on_after(_UNDO_WAIT, shield=True):
-                with suppress(SessionOverError):
-                    await session.tell("drop", number)
+            with anyio.move_on_after(_UNDO_WAIT, shield=True), suppress(SessionOverError):
+                await session.tell("drop", number)
             raise
         finally:
             del self._early[number]
-        running = self._launched(session, number, order, ears, answer)
+        running = self._launched(session, number, order, ears, answer, first)
         for message in early:
             self._hear(message)
         return running
 
     def _launched(
-        self, session: NodeSession, number: int, order: Order, ears: Ears, answer: Line
+        self, session: NodeSession, number: int, order: Order, ears: Ears, answer: Line, first: str
     ) -> RemoteRunning:
         kind, *words = answer.words
         if kind == "failed":
@@ -166,7 +179,7 @@ class RemoteNode:
             who=(pid, born, boot),
             offsets=(out, err),
             fed=fed,
-            found=kind == "found",
+            found=kind == "found" and not place.endswith(f"/{first}"),  # else it is what we started ourselves
         )
         self._lives[number] = running
         session.hurry()
@@ -187,9 +200,16 @@ class RemoteNode:
 
     async def connected(self) -> NodeSession:
         """Wait for a session."""
-        while self.session is None:
+        while (session := self._usable()) is None:
             self._wake()
             await self._is_connected.wait()
+        return session
+
+    def _usable(self) -> NodeSession | None:
+        if self.session is not None and self.session.is_over:
+            self.session = None
+        if self.session is None:
+            self._is_connected.clear()
         return self.session
 
     def has_taken(self, number: int, stream: str, offset: int) -> None:
@@ -264,8 +284,9 @@ class RemoteNode:
         Raises:
             LaunchError: it could not be made.
         """
-        if self.session is not None:
-            return self.session
+        session = self._usable()
+        if session is not None:
+            return session
         waiter: asyncio.Future[NodeSession] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         self._hurry.set()
@@ -287,12 +308,16 @@ class RemoteNode:
         self._task = None
         if not task.cancelled() and (exc := task.exception()) is not None:
             _log.error("node %s broke off", self.name, exc_info=exc)
+        elif self._is_needed and not self._closed:  # somebody came in its last turn
+            self._wake()
+            return
         self._refuse(LaunchError(self.name, "the session with it ended", temporary=True))
 
     def _refuse(self, error: LaunchError) -> None:
         for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_exception(error)
+                waiter.exception()  # its waiter may be cancelled in this turn
         self._waiting.clear()
 
     @property

@@ -25,8 +25,9 @@ Besides it says ``o id stream offset length``, ``e id stream offset`` (the outpu
 left|gone`` (``?``: nobody knows the code), ``n id`` (its group is gone), ``c id`` (it reads no more input)
 and ``w id stream`` (its output cannot be written).
 
-Before it come the lines ``manager``, ``owner``, ``nonce`` (repeated in its greeting), ``window`` (bytes that
-are sent before they are taken), ``piece`` (bytes at a time), ``stale`` (1/100 s) and ``patience`` (1/10 s).
+Before it come the lines ``manager``, ``node`` (machines may share a home directory), ``owner``, ``nonce``
+(repeated in its greeting), ``window`` (bytes that are sent before they are taken), ``piece`` (bytes at a
+time), ``stale`` (1/100 s) and ``patience`` (1/10 s).
 """
 
 from __future__ import annotations
@@ -447,7 +448,7 @@ exec 3<&0 < /dev/null 2> /dev/null
 for tool in setsid mkfifo readlink ln dd wc ls tail head sed grep; do
     command -v $tool > /dev/null || fail "unfit it has no program '$tool'"
 done
-base=${XDG_STATE_HOME:-${HOME:?}/.local/state}/asynctask/$manager
+base=${XDG_STATE_HOME:-${HOME:?}/.local/state}/asynctask/$manager/$node
 why=$(mkdir -p "$base" 2>&1) || fail "unfit $why"
 cd "$base" || fail "unfit cannot enter $base"
 base=$PWD
@@ -458,8 +459,8 @@ claim
 why=$(mkfifo .events.$number .tick.$number 2>&1) || fail "unfit $why"
 printf '%s\n' "$keeper" > .keeper.$number || fail "unfit its disk is full"
 exec 9<> .events.$number
-relay <&3 >&9 &
-ticker < .tick.$number >&9 3<&- &
+{ exec <&3 >&9 3<&-; relay; } &
+{ exec < .tick.$number >&9 3<&-; ticker; } &
 ticker=$!
 exec 3<&- 8> .tick.$number
 rm -f .tick.$number
@@ -524,5 +525,6 @@ while read -r order <&9; do
     fi
 done
 kill $ticker
-rm -f .post.$number .events.$number .keeper.$number .payload.$number.*
+rm -f .events.$number .keeper.$number .payload.$number.*
+rm -f .post.$number # now the number is free
 """

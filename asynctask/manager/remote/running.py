@@ -19,15 +19,19 @@ from asynctask.manager.remote.wire import STREAMS
 if TYPE_CHECKING:
     from asynctask.manager.launching import Ears, Order
     from asynctask.manager.remote.node import RemoteNode
+    from asynctask.manager.remote.session import NodeSession
 
 __all__ = ("RemoteRunning", "how_it_ended")
 
-#: Seconds that what output is left may take after the exit.
+#: Seconds that what output is left may take when it is let go of.
 _OUTPUT_GRACE: Final = 0.5
-#: The same where the exit is heard of after the connection was lost: there may be much of it.
-_CATCHING_UP: Final = 5.0
-#: Seconds in which a signal has to reach its node.
-_SIGNAL_WAIT: Final = 10.0
+#: An exit is told when all output was heard that came before it: the node keeps it, so it may be much. It is
+#: told sooner when none came for so many seconds, for others may hold a stream...
+_QUIET: Final = 0.3
+#: ...and when there is no end of it.
+_CATCHING_UP: Final = 30.0
+#: Seconds in which a signal, or input, has to find a connection to its node.
+_REACH_WAIT: Final = 10.0
 #: Seconds that an order without an answer may wait for room.
 _TELL_WAIT: Final = 1.0
 #: Seconds beyond its own in which a check has to be answered.
@@ -107,12 +111,13 @@ class RemoteRunning:
         wanted = {"o": template.stdout, "e": template.stderr}
         self._open = [name for name, where in wanted.items() if where not in ("null", "stdout")]
         self._connected = True
-        self._catching_up = found
         self._paused = False
         self._how: Exit | None = None
         self._exit = asyncio.Event()
         self._group = True
         self._gone = asyncio.Event()
+        self._quiet = False  # since the exit was last looked at
+        self._tell_by = 0.0
         self._changed = asyncio.Event()
         self._owed: int | None = None  # a signal that did not get there
         self._writing = asyncio.Lock()
@@ -139,7 +144,6 @@ class RemoteRunning:
 
     def lost(self, reason: str) -> None:
         """The connection broke."""
-        self._catching_up = True
         if self._connected:
             self._connected = False
             if self._ears is not None and not self.is_over:
@@ -152,7 +156,6 @@ class RemoteRunning:
             self._connected = True
             if self._ears is not None:
                 self._ears.found()
-        self._catching_up = False
         self._pulse()
 
     def printed(self, name: str, offset: int, data: bytes) -> None:
@@ -165,6 +168,7 @@ class RemoteRunning:
         if not data:
             return
         stream.at += len(data)
+        self._quiet = False
         if self._paused:
             stream.held.append(data)
         else:
@@ -184,12 +188,21 @@ class RemoteRunning:
         self._group = left
         if not left:
             self._gone.set()
-        if self._catching_up and not self.condemned and self._how != Exit(None):
-            asyncio.get_running_loop().call_later(_CATCHING_UP, self._exit.set)
-        else:
+        if self.condemned or self._how == Exit(None):
             self._exit.set()
+        else:
+            self._tell_by = asyncio.get_running_loop().time() + (_OUTPUT_GRACE if left else _CATCHING_UP)
+            self._wait_for_quiet()
         self._look()
-        self._pulse()
+
+    def _wait_for_quiet(self) -> None:
+        """Tell of the exit, unless there is output that still comes."""
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._tell_by or (self._quiet and self._connected):
+            self._exit.set()
+        if not self._exit.is_set():
+            self._quiet = True
+            loop.call_at(min(loop.time() + _QUIET, self._tell_by), self._wait_for_quiet)
 
     def group_went(self) -> None:
         """Nobody is left of its group."""
@@ -255,7 +268,7 @@ class RemoteRunning:
         One that did not get there is sent as soon as the node is there again, if it is KILL.
         """
         self._owed = number
-        with anyio.move_on_after(_SIGNAL_WAIT):
+        with anyio.move_on_after(_REACH_WAIT):
             while self._how is None or self._group:
                 session = await self._node.connected()
                 try:
@@ -288,7 +301,7 @@ class RemoteRunning:
             if sent_in is not None and self._how is not None:
                 return  # as with a pipe: it may have read it before it ended, or not
             self._check_input("stdin")
-            session = await self._node.connected()
+            session = await self._reach()
             changed = self._changed
             if session is not sent_in:
                 sent_in = session
@@ -298,6 +311,11 @@ class RemoteRunning:
                     continue
             if self._fed < number and not self._reads_no_more and self._how is None:
                 await changed.wait()
+
+    async def _reach(self) -> NodeSession:
+        with anyio.move_on_after(_REACH_WAIT):
+            return await self._node.connected()
+        raise SessionOverError(f"{self._node.name}: not connected, and input does not reach it")
 
     def _check_input(self, stream: str) -> None:
         if stream != "stdin" or not self.order.template.stdin:
@@ -310,7 +328,7 @@ class RemoteRunning:
             raise ManagerError(f"{self.order.template.name}: it has no input {stream!r}")
         async with self._writing:
             while not self._reads_no_more and self._how is None:
-                session = await self._node.connected()
+                session = await self._reach()
                 try:
                     await session.tell("eof", self.number)
                 except SessionOverError:
@@ -359,6 +377,7 @@ class RemoteRunning:
     async def aclose(self) -> None:
         if self._how is not None:
             await self._take_the_rest()
+            self._tell_what_is_left()
             verb = "forget"
         elif self.owed is not None and not self.order.template.detach:
             self._ears = None
@@ -377,6 +396,12 @@ class RemoteRunning:
                     self._node.forget_later(self)
         elif verb == "forget":
             self._node.forget_later(self)
+
+    def _tell_what_is_left(self) -> None:
+        for name, stream in self._streams.items():
+            if stream.end is not None and stream.at < stream.end:
+                left = stream.end - stream.at
+                self._warn(f"{left} bytes of its {STREAMS[name]} are lost: nobody took them in time")
 
     async def _take_the_rest(self) -> None:
         until = monotonic() + _OUTPUT_GRACE

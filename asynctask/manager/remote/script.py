@@ -15,6 +15,7 @@ from asynctask.manager.template import ProcessTemplate
 __all__ = ("check_script", "run_script")
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PRLIMIT: Final = "prlimit"
 #: Letter of ``ulimit``, and the bytes that it counts in.
 _ULIMIT: Final = {
     "as": ("v", 1024),
@@ -33,6 +34,7 @@ _ULIMIT: Final = {
 # The whole of it is read before any of it is executed, so a text that was cut off does nothing. $1 is the
 # umask of the login, $2 its directory; a variable of ours has a name that is nobody's.
 _BEGIN: Final = """{
+rm -f run
 asynctask_life=$PWD
 asynctask_no() {
     printf '%s\\n' "$1" > "$asynctask_life/failed"
@@ -47,15 +49,14 @@ while IFS= read -r asynctask_line || [ "$asynctask_line" ]; do
     asynctask_text="$asynctask_text $asynctask_line"
 done < /proc/$$/stat
 read -r asynctask_boot < /proc/sys/kernel/random/boot_id
-asynctask_me() { echo "$$ ${20} $asynctask_boot"; }
+asynctask_tell() { asynctask_me="$$ ${20} $asynctask_boot"; }
 unset IFS
-asynctask_me=$(asynctask_me ${asynctask_text##*) })
-asynctask_ln=$(command -v ln)
-rm -f "$asynctask_life/run"
+asynctask_tell ${asynctask_text##*) }
+asynctask_path=$PATH
 """
 # From here on it counts: who finds the link there was forestalled, and must not run.
 _EXECUTE: Final = """
-"$asynctask_ln" -s "$asynctask_me" "$asynctask_life/proc" 2> /dev/null || exit 127
+PATH=$asynctask_path ln -s "$asynctask_me" "$asynctask_life/proc" 2> /dev/null || exit 127
 echo up >&5
 exec 5>&-
 exec "$@"
@@ -132,7 +133,7 @@ def _limits(template: ProcessTemplate) -> list[str]:
         name = key.lower().removeprefix("rlimit_")
         soft, hard = (value, value) if isinstance(value, int) else value
         wrong = f"limit {name}={soft}" + (f":{hard}" if hard != soft else "")
-        by_name = f"prlimit --pid=$$ --{name}={_limit(soft)}:{_limit(hard)}"
+        by_name = f"{_PRLIMIT} --pid=$$ --{name}={_limit(soft)}:{_limit(hard)}"
         failed = shlex.quote(f"{wrong}: not permitted: only root may raise a hard limit")
         if name in _ULIMIT:
             letter, unit = _ULIMIT[name]
@@ -141,7 +142,7 @@ def _limits(template: ProcessTemplate) -> list[str]:
         else:
             by_letter = "false"
         lines += [
-            "if command -v prlimit > /dev/null; then",
+            f"if command -v {_PRLIMIT} > /dev/null; then",
             f"    {by_name} 2> /dev/null || asynctask_no {failed}",
             "else",
             f"    {{ {by_letter}; }} 2> /dev/null || asynctask_no {failed}",
@@ -181,6 +182,8 @@ def _environment(order: Order) -> list[str]:
 
 def _words(text: str) -> str:
     """Sets ``$@``. A variable that is not set ends the shell, so that is tried in another one before."""
+    if '"${' not in text:
+        return f"set -- {text}"
     return f"""if ! asynctask_said=$({{ set -- {text}; }} 2>&1); then
     asynctask_said=${{asynctask_said#*[0-9]: }}
     asynctask_no "\\$${{asynctask_said%%:*}} is in its command, and is not set: set it in env"

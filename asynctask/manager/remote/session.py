@@ -52,9 +52,9 @@ class Pace:
     """Between two questions whether the node is still there, at most."""
     answer: float = 20.0
     """So long it may take to answer one."""
-    window: int = 512 * 1024
+    window: int = 1024 * 1024
     """What a stream may send ahead of what was taken."""
-    piece: int = 128 * 1024
+    piece: int = 256 * 1024
     block: int = 16 * 1024
     """What is read at a time into files on the node..."""
     reads: int = 1024
@@ -86,6 +86,7 @@ class NodeSession:
 
     def __init__(self, node: str, lease: Lease, hear: Callable[[Message], None]) -> None:
         self.node = node
+        self.is_over = False
         self.reason = ""
         """Why it is over."""
         self._lease = lease
@@ -165,6 +166,7 @@ class NodeSession:
             raise
         settings = {
             "manager": shlex.quote(place_of(manager)),
+            "node": shlex.quote(place_of(self.node)),
             "owner": owner,
             "nonce": self._nonce,
             "window": pace.window,
@@ -246,6 +248,7 @@ class NodeSession:
             try:
                 await self._command.write(data)
             except BrokenPipeError:
+                self.is_over = True
                 raise SessionOverError(f"{self.node}: {self._why()}") from None
 
     def _has_put(self, task: asyncio.Task[None]) -> None:
@@ -331,9 +334,11 @@ class NodeSession:
             waiting.cancel()
 
     def _fail(self) -> None:
+        self.is_over = True
         for answer in self._asked.values():
             if not answer.done():
                 answer.set_exception(SessionOverError(f"{self.node}: {self.reason}"))
+                answer.exception()  # who asked may be cancelled in this turn
         self._asked.clear()
 
     def _why(self) -> str:

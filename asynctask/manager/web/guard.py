@@ -40,7 +40,10 @@ class Guard:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 date = (b"date", formatdate(usegmt=True).encode())
-                message["headers"] = [*message.get("headers", ()), *SECURITY_HEADERS, date]
+                headers = [*message.get("headers", ()), *SECURITY_HEADERS, date]
+                if not any(name == b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", b"no-store"))
+                message["headers"] = headers
             await send(message)
 
         if scope["type"] != "http":
@@ -56,6 +59,11 @@ class Guard:
     def _refusal(self, scope: Scope) -> JSONResponse | None:
         headers = Headers(scope=scope)
         host = headers.get("host")
+        if "transfer-encoding" in headers and "content-length" in headers:
+            # A proxy may see another end of this request than we do, and so another request behind it.
+            answer = _error(400, "Content-Length and Transfer-Encoding are given: one of them is enough")
+            answer.headers["connection"] = "close"
+            return answer
         if self._hosts is not None and not host_is_known(host, self._hosts):
             # Without the name: whoever has made it point here need not know why.
             return _error(421, "this server does not answer to that name; see --http-host")

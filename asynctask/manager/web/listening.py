@@ -1,20 +1,18 @@
-"""Sockets that listen, for TCP and for Unix."""
+"""Sockets that listen, one for each address."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import socket
-import stat
-from contextlib import suppress
-from pathlib import Path
 
 from asynctask.errors import ManagerError
 
-__all__ = ("tcp_listeners", "unix_listener")
+__all__ = ("tcp_listeners",)
 
 _MOST_PORT = 65535
+#: Bytes that the system keeps for a client that does not read; by itself it keeps megabytes.
+_SEND_BUFFER = 256 << 10
 
 
 async def tcp_listeners(host: str, port: int) -> list[socket.socket]:
@@ -59,6 +57,7 @@ def _bound(family: int, address: tuple[object, ...]) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind(address)
@@ -67,41 +66,3 @@ def _bound(family: int, address: tuple[object, ...]) -> socket.socket:
         listener.close()
         raise
     return listener
-
-
-def unix_listener(path: Path) -> socket.socket:
-    """A socket for us alone, in place of one that nobody serves any more.
-
-    Raises:
-        ManagerError: somebody serves it, it is something else, or it cannot be made.
-    """
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        _clear(path)
-        os.fchmod(listener.fileno(), 0o600)  # on Linux bind() makes the file with this mode
-        listener.bind(os.fspath(path))
-        path.chmod(0o600)
-        listener.setblocking(False)
-    except OSError as exc:
-        listener.close()
-        raise ManagerError(f"{path}: {exc.strerror or exc}") from exc
-    except BaseException:
-        listener.close()
-        raise
-    return listener
-
-
-def _clear(path: Path) -> None:
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(found.st_mode):
-        raise ManagerError(f"{path}: there is a file that is no socket: it is left alone")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
-        tried = probe.connect_ex(os.fspath(path))
-    if tried not in {errno.ECONNREFUSED, errno.ENOENT}:
-        raise ManagerError(f"{path}: another program listens there")
-    with suppress(FileNotFoundError):
-        path.unlink()

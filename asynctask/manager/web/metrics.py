@@ -40,12 +40,16 @@ def exposition(
         if each.index is not None
     ]
     about = {"name": manager.name, "version": version}
-    wanted = (({"template": each.name}, each.numprocesses if each.wanted else 0) for each in templates)
+    wanted = (
+        ({"template": each.name, "node": node}, each.numprocesses if each.wanted else 0)
+        for each in templates
+        for node in _nodes(each)
+    )
     lines = (
         _family("manager_info", "The manager; always 1.", [(about, 1)]),
         _family("manager_start_time_seconds", "When it started, since 1970.", [({}, manager.started)]),
         _family("templates", "Templates that are loaded.", [({}, manager.templates)]),
-        _family("template_processes_wanted", "How many there are to be, on each node.", wanted),
+        _family("template_processes_wanted", "How many there are to be.", wanted),
         _family("processes", "Places of a template in each state.", _states(templates)),
         _family(
             "process_restarts_total",
@@ -85,9 +89,13 @@ def _states(templates: Iterable[TemplateInfo]) -> Iterator[_Sample]:
     """Each state, also those that nothing is in: a series that vanishes would look like one that stays."""
     for info in templates:
         found = Counter((each.node or "", each.state) for each in info.processes)
-        for node in sorted({node for node, _ in found} or {""}):
+        for node in _nodes(info):
             for state in ProcessState:
                 yield {"template": info.name, "node": node, "state": state.value}, found[node, state]
+
+
+def _nodes(info: TemplateInfo) -> list[str]:
+    return sorted({each.node or "" for each in info.processes} or {""})
 
 
 def _place(info: ProcessInfo) -> _Labels:

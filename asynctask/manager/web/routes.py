@@ -223,8 +223,10 @@ def _query(request: Request, known: Collection[str]) -> dict[str, Any]:
 
 
 def _whole(key: str, text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
+    if not (text.isascii() and text.isdecimal()):
         raise HTTPException(400, f"{key}: {text[:_MOST_SHOWN]!r} is no whole number")
+    if len(text) > _MOST_DIGITS:
+        raise HTTPException(400, f"{key} is too large")
     return int(text)
 
 

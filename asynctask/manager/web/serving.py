@@ -8,18 +8,18 @@ import os
 import secrets
 import socket
 from collections.abc import Collection
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from asynctask.errors import UsageError
 from asynctask.manager.control import encoding
+from asynctask.manager.control.listening import UnixListener
 from asynctask.manager.control.operations import Reread, stream
 from asynctask.manager.messages import PROCESS_EVENTS, TEMPLATE_EVENTS
 from asynctask.manager.web.access import Token, is_loopback
 from asynctask.manager.web.feeds import Feed
-from asynctask.manager.web.listening import tcp_listeners, unix_listener
+from asynctask.manager.web.listening import tcp_listeners
 from asynctask.manager.web.sampling import Sampler
 from asynctask.waiting import wait_out
 
@@ -84,7 +84,7 @@ class WebServer:
         self._serving: asyncio.Task[None] | None = None
         self._sampling: asyncio.Task[None] | None = None
         self._hearing: list[Subscription] = []
-        self._inode: tuple[int, int] | None = None
+        self._unix: UnixListener | None = None
 
     @property
     def url(self) -> str:
@@ -155,29 +155,20 @@ class WebServer:
         try:
             await _ended(tasks)
         finally:
-            self._remove_socket()
+            if self._unix is not None:
+                self._unix.remove()
+                self._unix = None
 
     async def _listeners(self) -> list[socket.socket]:
         if self._uds is None:
             listeners = await tcp_listeners(self._host, self.port)
             self.port = listeners[0].getsockname()[1]
             return listeners
-        listener = unix_listener(self._uds)
-        found = self._uds.lstat()
-        self._inode = found.st_dev, found.st_ino
-        return [listener]
+        self._unix = UnixListener(self._uds)
+        return [self._unix.sock]
 
     def _heard(self, topic: str, *args: Any, **kwargs: Any) -> None:
         self._events.put(encoding.event(topic, args))
-
-    def _remove_socket(self) -> None:
-        """Unless somebody has put another in its place."""
-        if self._uds is not None and self._inode is not None:
-            with suppress(OSError):
-                found = self._uds.lstat()
-                if (found.st_dev, found.st_ino) == self._inode:
-                    self._uds.unlink()
-            self._inode = None
 
 
 async def _ended(tasks: list[asyncio.Task[None]]) -> None:

@@ -16,8 +16,6 @@ __all__ = ("EventSource", "Message", "Source")
 
 #: Seconds between two signs of life: proxies and clients give a silent connection up.
 KEEP_ALIVE = 15.0
-#: Seconds that a client may take to read what the system's buffers do not hold.
-SLOWEST = 30.0
 #: Bytes that may wait to be written, a few hundred lines: no longer does one client keep the loop busy.
 _MOST_BUFFERED = 32 << 10
 #: Milliseconds after which a browser comes back.
@@ -47,56 +45,47 @@ Source: TypeAlias = AsyncGenerator[Sequence[Message], None]
 
 
 class EventSource:
-    """An answer that goes on until one of its sources ends, the client goes, or does not read any more.
+    """An answer that goes on until one of its sources ends, or the client goes.
+
+    A client that does not read is the server's to break off.
 
     Args:
         sources: read at the same time, and closed at the end.
         keep_alive: seconds between two signs of life.
-        slowest: seconds that a client may take to read.
     """
 
-    def __init__(self, *sources: Source, keep_alive: float = KEEP_ALIVE, slowest: float = SLOWEST) -> None:
+    def __init__(self, *sources: Source, keep_alive: float = KEEP_ALIVE) -> None:
         self._sources = sources
         self._keep_alive = keep_alive
-        self._slowest = slowest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, as ASGI has it."""
         await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
-        writing = _Writing(send, self._slowest)
+        if scope.get("method") != "HEAD":
+            await self._stream(receive, send)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _stream(self, receive: Receive, send: Send) -> None:
+        writing = _Writing(send)
         await writing.put(f"retry: {_RETRY}\n\n".encode())
         async with anyio.create_task_group() as tasks:
             for source in self._sources:
                 tasks.start_soon(_carry, source, writing, tasks.cancel_scope)
-            tasks.start_soon(writing.run, tasks.cancel_scope)
+            tasks.start_soon(writing.run)
             tasks.start_soon(_stay_alive, writing, self._keep_alive)
             await _until_gone(receive)
             tasks.cancel_scope.cancel()
         await writing.flush()
-        if not writing.given_up:
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-            return
-        # To end in order would be to wait for a client that does not read.
-        abort = scope.get("state", {}).get("abort")
-        if abort is None:
-            raise TimeoutError("the client does not read")
-        abort()
-        await _until_gone(receive)
 
 
 class _Writing:
-    """Writes what several tasks have to say: all that came in one turn of the loop at once.
+    """Writes what several tasks have to say: all that came in one turn of the loop at once."""
 
-    A client that does not read is given up.
-    """
-
-    def __init__(self, send: Send, slowest: float) -> None:
+    def __init__(self, send: Send) -> None:
         self._send = send
-        self._slowest = slowest
         self._buffer = bytearray()
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
-        self.given_up = False
 
     async def put(self, data: bytes) -> None:
         """Take something to be written; waits for room, else for nothing."""
@@ -106,23 +95,19 @@ class _Writing:
             self._room.clear()
             await self._room.wait()
 
-    async def run(self, whole: anyio.CancelScope) -> None:
-        """Write until this is cancelled, or the client given up."""
-        while not self.given_up:
+    async def run(self) -> None:
+        """Write until this is cancelled."""
+        while True:
             await self._filled.wait()
             await self.flush()
             self._room.set()
-        whole.cancel()
 
     async def flush(self) -> None:
         """Write what is there."""
         data, self._buffer = bytes(self._buffer), bytearray()
         self._filled.clear()
-        if not data or self.given_up:
-            return
-        with anyio.move_on_after(self._slowest) as patience:
+        if data:
             await self._send({"type": "http.response.body", "body": data, "more_body": True})
-        self.given_up = patience.cancelled_caught
 
 
 async def _carry(source: Source, writing: _Writing, whole: anyio.CancelScope) -> None:

@@ -15,6 +15,7 @@ from asynctask.cli.completing import values as module
 from asynctask.cli.completing.hosts import known_names
 from asynctask.cli.completing.place import find_place
 from asynctask.cli.completing.values import Item, offers
+from asynctask.cli.controlling import connecting
 from asynctask.cli.group import group
 
 pytestmark = pytest.mark.one_loop("no loop is used")
@@ -246,6 +247,42 @@ def test_modes_and_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert _offered("all -m s") == [Item("sudo", help="built in")]
     assert _offered("all -O f") == [Item("fanout=", "open")]
+
+
+@pytest.mark.parametrize(
+    ("line", "items"),
+    [
+        ("stop w", [Item("web"), Item("worker")]),
+        ("scale web=2 wo", [Item("worker=", "open")]),
+        ("send d", [Item("db")]),
+        ("send db w", []),
+        ("send --stream w", []),
+    ],
+)
+def test_templates_of_a_manager(line: str, items: list[Item], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the one that the options say; a number follows where one is set."""
+    asked: list[tuple[str | None, str | None]] = []
+
+    class Client:
+        def __init__(self, file: str | None, socket: str | None) -> None:
+            asked.append((file, socket))
+
+        def __enter__(self) -> Client:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            return
+
+        def call(self, operation: str) -> dict[str, list[str]]:
+            assert operation == "list"
+            return {"names": ["web", "worker", "db"]}
+
+    monkeypatch.setattr(connecting, "connect", Client)
+    command, _, rest = line.partition(" ")
+    place = find_place(group(cli._COMMANDS), [command, "-f", "app", *rest.split()[:-1]], rest.split()[-1])
+    assert place is not None
+    assert offers(place) == items
+    assert asked == ([("app", None)] if items else [])
 
 
 @pytest.mark.parametrize("line", ["diff ", "all -m ", "all -w w"])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -44,7 +47,8 @@ def test_the_manager_of_this_directory(
     connect()
     monkeypatch.setenv("ASYNCTASK_SOCKET", "/run/x.sock")
     connect()
-    assert asked == [socket_path(tmp_path, environ={**NO_SOCKET}), Path("/run/x.sock")]
+    monkeypatch.delenv("ASYNCTASK_SOCKET")
+    assert asked == [socket_path(tmp_path), Path("/run/x.sock")]
 
 
 def test_the_manager_of_a_file(asked: list[Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -55,8 +59,57 @@ def test_the_manager_of_a_file(asked: list[Path], monkeypatch: pytest.MonkeyPatc
     connect("-f", "app/Procfile")
     connect("--file", "app")
     connect("-f", "Procfile")
-    there = socket_path(tmp_path / "app", environ=NO_SOCKET)
-    assert asked == [there, there, socket_path(tmp_path, environ=NO_SOCKET)]
+    monkeypatch.delenv("ASYNCTASK_SOCKET")
+    there = socket_path(tmp_path / "app")
+    assert asked == [there, there, socket_path(tmp_path)]
+
+
+def test_the_manager_of_a_file_that_names_its_socket(
+    asked: list[Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As "asynctask up" has read it; the variable comes first there, too."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ASYNCTASK_SOCKET", raising=False)
+    (tmp_path / "asynctask.toml").write_text('[manager]\nsocket = "run/s"\n[process.web]\ncommand = "x"\n')
+    connect()
+    connect("-f", ".")
+    connect("-f", "asynctask.toml")
+    connect("-f", "Procfile")
+    monkeypatch.setenv("ASYNCTASK_SOCKET", "/run/x.sock")
+    connect()
+    assert asked == [
+        *[tmp_path / "run/s"] * 3,
+        socket_path(tmp_path, environ={**os.environ, "ASYNCTASK_SOCKET": ""}),
+        Path("/run/x.sock"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[manager", "manager = 5", "[manager]\nsocket = 5", "x = 1", "[manager]\nsocket = '~nobody-at-all/s'"],
+)
+def test_a_file_that_is_being_written(
+    text: str, asked: list[Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its manager goes on, and can be asked."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ASYNCTASK_SOCKET", raising=False)
+    (tmp_path / "asynctask.toml").write_text(text)
+    connect()
+    assert asked == [socket_path(tmp_path)]
+
+
+def test_the_runtime_directory_is_the_same_for_a_file(
+    asked: list[Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Who names the file means the socket that "asynctask up" has made."""
+    (tmp_path / "r").mkdir(mode=0o700)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "r"))
+    monkeypatch.delenv("ASYNCTASK_SOCKET", raising=False)
+    connect()
+    connect("-f", "Procfile")
+    assert asked[0] == asked[1] == socket_path(tmp_path)
 
 
 def test_the_manager_of_a_socket(asked: list[Path]) -> None:
@@ -74,4 +127,17 @@ def test_an_empty_word(word: str, asked: list[Path]) -> None:
     assert asked == []
 
 
-NO_SOCKET: dict[str, str] = {}
+def test_it_starts_without_what_it_does_not_need(tmp_path: Path) -> None:
+    """Start-up is felt at every call: no event loop, and nothing of what only a manager needs."""
+    program = (
+        "import sys\n"
+        "from asynctask.cli import main\n"
+        "for words in 'ps', 'status', 'start', 'stop a.1', 'restart', 'scale a=1', 'reload', 'send a b':\n"
+        f"    sys.argv[1:] = [*words.split(), '--socket', {str(tmp_path / 'none')!r}]\n"
+        "    try: main()\n"
+        "    except SystemExit as exc: print(exc.code)\n"
+        "heavy = {'anyio', 'asyncio', 'click', 'rich', 'asynctask.manager.template', 'asynctask.emitter'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [*"13111111", "['click']"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from asynctask.cli.controlling.doing import EXIT_NOT_RUNNING, processes_named, show, tell
+from asynctask.errors import ManagerError
 from tests.cli.controlling.fakes import FakeClient, process
 
 pytestmark = pytest.mark.one_loop("pure functions")
@@ -27,7 +28,7 @@ PROCESSES = [process("web", 0, "n1"), process("web", 0, "n2"), process("web", 1,
 )
 def test_words_for_processes(words: list[str], names: list[str], places: list[int]) -> None:
     """As they are shown, with or without their node; what is none is left to be a template's."""
-    client = FakeClient({"ps": {"processes": PROCESSES}}).client
+    client = FakeClient({"ps": {"templates": [{"name": "web"}], "processes": PROCESSES}}).client
     assert processes_named(client, words) == (names, [PROCESSES[place] for place in places])
 
 
@@ -39,9 +40,12 @@ def test_words_for_templates() -> None:
 
 
 def test_a_place_without_a_process_is_none() -> None:
-    """There is nothing to be stopped."""
-    client = FakeClient({"ps": {"processes": [process("web", 0, pid=None)]}}).client
-    assert processes_named(client, ["web.1"]) == (["web.1"], [])
+    """There is nothing to be stopped; nor is there where no place is."""
+    answer = {"templates": [{"name": "web"}], "processes": [process("web", 0, pid=None)]}
+    client = FakeClient({"ps": answer}).client
+    for word in ("web.1", "web.2@n1"):
+        with pytest.raises(ManagerError, match=f"^{word}: no such process runs; 'asynctask ps' lists them$"):
+            processes_named(client, [word])
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from asynctask.cli.controlling.states import (
+    at_fault,
     exit_text,
     label,
     not_running,
@@ -120,6 +121,18 @@ def test_how_a_template_does() -> None:
     assert summary(template(), [lost]) == "1 of 1 running; web.1: running (connection lost)"
 
 
+def test_how_a_large_template_does() -> None:
+    """Those in one state are told together, and not all of them."""
+    starting = [process(state="starting", index=index) for index in range(1, 300)]
+    backoff = [process(state="backoff", index=400 + index, retry_in=index) for index in range(20)]
+    told = summary(template(), [process(), *starting, *backoff])
+    head, *states, last = told.split("; ")
+    assert head == "1 of 320 running"
+    assert states[0] == "web.2, web.3, web.4, web.5 and 295 more: starting"
+    assert states[1] == "web.401: backoff (again in 0 s)"
+    assert (len(states), last) == (8, "13 more states")
+
+
 def test_the_rows_of_templates() -> None:
     """One for each."""
     answer = {"templates": [template()], "processes": [process()]}
@@ -130,6 +143,18 @@ def test_what_does_not_run() -> None:
     """Also what nobody is connected to; what is run once does not count."""
     lost, once = process(connected=False), process(state="stopping", index=None)
     assert not_running({"processes": [process(), BACKOFF, lost, once]}) == [BACKOFF, lost]
+
+
+def test_what_should_run_and_does_not() -> None:
+    """A template that was not started should not, nor one that has done its work."""
+    done = process(state="exited", last_exit={"code": 0, "signal": None})
+    failed = process(state="exited", last_exit={"code": 3, "signal": None})
+    other = process(name="db", state="stopped")
+    answer = {
+        "templates": [template(), template(name="db", wanted=False)],
+        "processes": [process(), BACKOFF, done, failed, other],
+    }
+    assert at_fault(answer) == [BACKOFF, failed]
 
 
 def test_a_table() -> None:

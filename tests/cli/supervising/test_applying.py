@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ class Recorder:
 
     def __init__(self, **fails: Exception) -> None:
         self.calls: list[str] = []
+        self.strays: list[str] = []
         self._fails = fails
 
     def _called(self, what: str, name: str) -> None:
@@ -38,6 +40,15 @@ class Recorder:
 
     async def update(self, template: ProcessTemplate) -> None:
         self._called("update", template.name)
+
+    async def start(self, name: str | None = None) -> None:
+        self._called("start", str(name))
+
+    async def end_strays(self, *, spare: Iterable[str] = ()) -> list[str]:
+        self.calls.append(f"end strays but {' '.join(spare)}")
+        if "end_strays" in self._fails:
+            raise self._fails["end_strays"]
+        return self.strays
 
 
 async def test_the_difference_alone() -> None:

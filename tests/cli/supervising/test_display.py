@@ -151,13 +151,21 @@ async def test_who_was_gone_before_it_could_be_asked_for(shown: Shown) -> None:
     assert await shown.lines() == [(STDERR, "system | web#9 started")]
 
 
-async def test_a_name_is_kept_until_the_end(shown: Shown, manager: FakeManager) -> None:
-    """The manager does not know it any more when its exit is heard of."""
+async def test_a_name_is_kept_beyond_the_end(
+    shown: Shown, manager: FakeManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The manager does not know it any more when its exit is heard of, or what became of its log."""
+    monkeypatch.setattr(module, "_MOST_GONE", 1)
     shown.hear("spawn", pid=1)
     manager.templates.clear()
     shown.hear("exit", pid=1, exit_code=None, term_signal=9)
     shown.hear("reap", pid=1)
-    assert (await shown.lines())[1:] == [(STDERR, "system | web.1 ended by SIGKILL")]
+    shown.hear("warning", pid=1, text="5 bytes are lost")
+    assert (await shown.lines())[1:] == [
+        (STDERR, "system | web.1 ended by SIGKILL"),
+        (STDERR, "system | web.1: 5 bytes are lost"),
+    ]
+    shown.hear("reap", pid=2)
     assert shown.display._known == {}
 
 

@@ -30,16 +30,16 @@ async def test_it_listens_and_tells_where(tmp_path: Path) -> None:
     token = tmp_path / "token"
     async with (
         Manager(launcher=FakeLauncher()) as manager,
-        serve_http(manager, ("127.0.0.1", 0), token, _reread) as lines,
+        serve_http(manager, ("127.0.0.1", 0), token, _reread, ["Box.example"]) as lines,
     ):
         (line,) = lines
         url = line.removeprefix("HTTP on ").partition(";")[0]
         port = int(url.rstrip("/").rpartition(":")[2])
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        writer.write(b"GET /nothing HTTP/1.1\r\nHost: box.example\r\nConnection: close\r\n\r\n")
         answer = await reader.read()
         writer.close()
-    assert answer.startswith(b"HTTP/1.1 4")
+    assert answer.startswith(b"HTTP/1.1 404")
     assert line == f"HTTP on {url}; the token is in {token}"
     assert token.stat().st_mode & 0o777 == 0o600
     assert token.read_text().strip() not in line

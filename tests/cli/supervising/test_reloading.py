@@ -26,6 +26,7 @@ class File:
 
     def __init__(self) -> None:
         self.says: dict[str, ProcessTemplate] | Exception = {}
+        self.names = ("a", "b", "c")
 
     def read_again(self) -> dict[str, ProcessTemplate]:
         if isinstance(self.says, Exception):
@@ -47,7 +48,34 @@ async def test_all_are_loaded() -> None:
     """Nothing is told of what goes well."""
     site = Site()
     await site.loader.load()
-    assert (site.manager.calls, site.said) == (["load a", "load b"], [])
+    calls = ["load a", "load b", "end strays but a b c", "start a", "start b"]
+    assert (site.manager.calls, site.said) == (calls, [])
+
+
+async def test_what_the_file_does_not_have_any_more_is_ended() -> None:
+    """Before anything is started: it may hold what others need."""
+    site = Site()
+    site.manager.strays = ["old.1 (pid 7)"]
+    await site.loader.load()
+    told = "old.1 (pid 7) was left running, and the file does not have it any more: it was ended"
+    assert site.said == [told]
+
+
+async def test_another_manager_has_what_was_left() -> None:
+    """That is told; what can be started is."""
+    site = Site(Recorder(end_strays=ManagerError("another one runs")))
+    await site.loader.load()
+    assert site.said == ["another one runs"]
+    assert site.manager.calls[-2:] == ["start a", "start b"]
+
+
+async def test_what_is_not_to_be_started_is_not() -> None:
+    """Unless it is asked for."""
+    for start, started in ((None, ["start a"]), (True, ["start a", "start b"])):
+        site = Site()
+        site.loader._current |= templates("b", autostart=False)
+        await site.loader.load(start=start)
+        assert [call for call in site.manager.calls if call.startswith("start")] == started
 
 
 async def test_what_could_not_be_loaded_is_new_the_next_time() -> None:
@@ -97,6 +125,30 @@ async def test_nobody_waits() -> None:
     assert site.said == ["nothing was changed: wrong"]
 
 
+async def test_many_who_ask_at_once() -> None:
+    """The file is read once for all of them; who asks while it is read is not forgotten."""
+    site = Site()
+    site.file.says = templates("a", "b")
+    read = site.file.read_again
+    reads = 0
+
+    def read_and_ask() -> dict[str, ProcessTemplate]:
+        nonlocal reads
+        reads += 1
+        if reads == 1:
+            for _ in range(50):
+                loop.call_soon_threadsafe(site.loader.begin, site.loader.reload)
+        return read()
+
+    loop = asyncio.get_running_loop()
+    site.file.read_again = read_and_ask  # type: ignore[method-assign]
+    for _ in range(50):
+        site.loader.begin(site.loader.reload)
+    while site.loader._tasks:
+        await asyncio.gather(*site.loader._tasks)
+    assert site.said == ["the file was read again: nothing has changed"] * 2
+
+
 async def test_at_the_end_nothing_is_read_any_more() -> None:
     """What goes on is broken off, what comes is refused."""
     site = Site()
@@ -120,7 +172,8 @@ async def test_one_after_the_other() -> None:
     site = Site()
     site.file.says = templates("a")
     await asyncio.gather(site.loader.load(), site.loader.reload())
-    assert site.manager.calls == ["load a", "load b", "unload b"]
+    assert [call for call in site.manager.calls if "load" in call] == ["load a", "load b", "unload b"]
+    assert site.manager.calls[-1] == "unload b"
     assert not site.loader.busy
 
 

@@ -29,11 +29,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Run:
     """A run, and what it has shown."""
 
-    def __init__(self, supervision: Supervision, launcher: FakeLauncher, capture: Any) -> None:
+    def __init__(self, supervision: Supervision, launcher: FakeLauncher) -> None:
         self.supervision = supervision
         self.launcher = launcher
-        self._capture = capture
-        self._out = self._err = ""
         self.task = asyncio.create_task(supervision.run())
 
     async def until(self, happened: Callable[[], object]) -> None:
@@ -50,19 +48,17 @@ class Run:
 
     @property
     def out(self) -> str:
-        self._read()
-        return self._out
+        return _shown(1)
 
     @property
     def err(self) -> list[str]:
         """What was told, without its prefix."""
-        self._read()
-        return [line.partition("| ")[2] for line in self._err.splitlines()]
+        return [line.partition("| ")[2] for line in _shown(2).splitlines()]
 
-    def _read(self) -> None:
-        out, err = self._capture.readouterr()
-        self._out += out.decode()
-        self._err += err.decode()
+
+def _shown(fd: int) -> str:
+    """What was written so far. ``capfd.readouterr()`` loses what a thread writes meanwhile."""
+    return os.pread(fd, os.fstat(fd).st_size, 0).decode()
 
 
 @pytest.fixture
@@ -90,7 +86,7 @@ def start(directory: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> Any:
         request = Request(**{"directory": str(directory), "socket": str(directory / "s"), **options})
         source = Source(request)
         launcher = launcher or FakeLauncher()
-        run = Run(Supervision(request, source, source.read(), launcher), launcher, capfdbinary)
+        run = Run(Supervision(request, source, source.read(), launcher), launcher)
         try:
             yield run
         finally:
@@ -258,6 +254,14 @@ async def test_hup_reads_the_file_again(start: Any, directory: Path) -> None:
         await run.until(lambda: text in run.err)
         assert web.signals == []
     assert len(run.launcher.processes) == 4
+
+
+async def test_nothing_is_to_run(start: Any) -> None:
+    """That is told, since nothing else is to be seen; it goes on."""
+    async with start(scale={"web": 0, "worker": 0}) as run:
+        await run.until(lambda: run.err)
+        assert run.err == ["nothing is to run yet: 'asynctask start' and 'asynctask scale' change that"]
+        assert not run.task.done()
 
 
 async def test_somebody_asks_through_the_socket(start: Any, directory: Path) -> None:

@@ -33,6 +33,27 @@ def test_a_file_that_is_found(directory: Path) -> None:
     }
 
 
+def test_a_directory_in_place_of_a_file(directory: Path) -> None:
+    """As "asynctask ps -f DIRECTORY" takes it: what is in it."""
+    source = Source(Request(file=str(directory)))
+    assert (source.path, source.directory) == (directory / "Procfile", directory)
+    source = Source(Request(file=str(directory), directory="/"))
+    assert (source.path, source.directory) == (directory / "Procfile", Path("/"))
+
+
+def test_the_variable_goes_before_the_socket_of_the_file(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for those who connect."""
+    (directory / "asynctask.toml").write_text('[manager]\nsocket = "s"\n[process.web]\ncommand = "x"\n')
+    source = Source(Request(directory=str(directory)))
+    source.read()
+    monkeypatch.delenv("ASYNCTASK_SOCKET", raising=False)
+    assert source.socket == directory / "s"
+    monkeypatch.setenv("ASYNCTASK_SOCKET", "/run/x")
+    assert source.socket == Path("/run/x")
+
+
 def test_options(directory: Path) -> None:
     """Some of it, with other numbers, another place, another port and other variables."""
     (directory / "other.env").write_text("B=2\n")
@@ -105,10 +126,10 @@ def test_settings_of_the_file(tmp_path: Path) -> None:
     source = Source(Request(file=str(path)))
     source.read()
     assert (source.manager_name, source.http) == ("site", ("0.0.0.0", 80))
-    assert Path(source.socket or "") == tmp_path / "run/s.sock"
+    assert source.socket == tmp_path / "run/s.sock"
     source = Source(Request(file=str(path), name="mine", http=("::1", 81), socket="s"))
     source.read()
-    assert (source.manager_name, source.http, source.socket) == ("mine", ("::1", 81), "s")
+    assert (source.manager_name, source.http, source.socket) == ("mine", ("::1", 81), Path("s").absolute())
 
 
 def test_a_name_for_each_directory(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ pytestmark = pytest.mark.one_loop("nothing waits")
         ("flap", {"reason": "x", "retry_in": None}, "web.1 ends again and again: x"),
         ("fatal", {"reason": "no such program"}, "web.1 is given up: no such program"),
         ("lost", {"reason": "reset"}, "web.1: the connection is lost: reset; the process may go on"),
+        ("lost", {"reason": "connection lost"}, "web.1: the connection is lost; the process may go on"),
         ("found", {}, "web.1 is found again, and still runs"),
         ("warning", {"text": "disk full"}, "web.1: disk full"),
         ("reap", {}, None),

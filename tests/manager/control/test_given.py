@@ -74,12 +74,16 @@ def test_what_can_be_taken(take: Callable[[], object], taken: object) -> None:
         (lambda: given().whole("x"), "op: x is missing"),
         (lambda: given(x="").whole_or_text("x"), "op: x: '' is not a whole number or a string"),
         (lambda: given(x=False).whole_or_text("x"), "op: x: False is not a whole number or a string"),
-        (lambda: given(x=[]).mapping("x"), "op: x: [] is not an object"),
-        (lambda: given(env={"A": 1}).environment(), "op: env: {'A': 1} is not an object of strings"),
-        (lambda: given(env={"A": "\0"}).environment(), "op: env: {'A': '\\x00'} is not an object of strings"),
+        (lambda: given(x=[]).mapping("x"), "op: x: an object is needed"),
+        (lambda: given(env="A=secret").environment(), "op: env: an object is needed"),
+        (lambda: given(env={"A": 1}).environment(), "op: env: A: text is needed, not int"),
+        (
+            lambda: given(env={"A": "x\0"}).environment(),
+            "op: env: A: it cannot hold a NUL character",
+        ),
         (
             lambda: given(env={"A=": "1"}).environment(),
-            "op: env: {'A=': '1'} is not an object with names of variables",
+            "op: env: 'A=' is no name; it has ASCII letters, digits and _, and no digit first",
         ),
         (lambda: given(data=3).data(), "op: data: 3 is not a string"),
         (lambda: given(data_base64=3).data(), "op: data: 3 is not a string"),
@@ -122,6 +126,16 @@ NAMES = ["web", "web-2", "db", "worker[1]"]
 def test_patterns(patterns: list[str], found: list[str]) -> None:
     """Each name once, in the order of the names; a name is itself before it is a pattern."""
     assert matching(patterns, NAMES) == found
+
+
+def test_a_process_is_no_template() -> None:
+    """Who comes from "asynctask stop web.2" is told what to say here."""
+    message = "'web.12@n3' is one process, and this goes for all of a template: name 'web'"
+    refused(TemplateNotFoundError, message, lambda: matching(["web.12@n3"], NAMES))
+    assert matching(["web.2"], ["web", "web.2"]) == ["web.2"]
+    refused(
+        TemplateNotFoundError, "no template 'web.x'; there are: web", lambda: matching(["web.x"], ["web"])
+    )
 
 
 def test_a_pattern_that_means_nothing() -> None:

@@ -46,7 +46,8 @@ async def test_there_is_one_server(manager: Manager, run_dir: Path) -> None:
     path = run_dir / "a.sock"
     async with ControlServer(manager, path):
         await refused(
-            f"{path}: a manager runs here already; see 'asynctask status'", ControlServer(manager, path)
+            f"{path}: a manager runs here already; see 'asynctask status', or choose another --socket",
+            ControlServer(manager, path),
         )
         async with connected(path) as talk:
             assert "result" in await talk.ask("status")

@@ -85,6 +85,16 @@ def test_the_order_of_environments() -> None:
     }
 
 
+def test_a_port_that_is_handed_out_can_be_looked_at() -> None:
+    """The table itself says nothing of it."""
+    text = f'{WEB}readiness.tcp = "$PORT"\n'
+    assert _templates(text, port=6000)["web"].port == 6000
+    with pytest.raises(
+        TemplateError, match=r"^x\.toml:3: \[process\.web\]: readiness\.tcp '\$PORT': it needs"
+    ):
+        _templates(text)
+
+
 def test_ports_are_handed_out_where_nothing_is_said_of_them() -> None:
     """By place in the file; what says something keeps it, whatever the environment of all has."""
     text = """

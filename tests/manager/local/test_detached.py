@@ -39,8 +39,7 @@ async def keeper(tmp_path: Path) -> AsyncIterator[MakeKeeper]:
     for each in made:
         await each.aclose()
     last = Keeper(tmp_path / "state")
-    for stray in await last.detached.strays():
-        await last.detached.end_stray(stray, _template("sleep 60", stop_signal="KILL"))
+    await last.detached.end_strays({})
     await last.aclose()
     with suppress(ChildProcessError):  # to the next manager they were no children; here they are
         while os.waitpid(-1, os.WNOHANG)[0]:
@@ -253,20 +252,65 @@ async def test_one_whose_index_nobody_has_is_taken(keeper: MakeKeeper) -> None:
         await _end(each)
 
 
-async def test_strays_are_told_of_and_ended(keeper: MakeKeeper, tmp_path: Path) -> None:
-    """Those that a place has are none."""
+async def test_strays_are_ended(keeper: MakeKeeper, tmp_path: Path) -> None:
+    """Not those that a place has, or will have, nor those that are spared."""
     first = keeper()
     await first.launch(SLEEP)
     other = await first.launch(replace(SLEEP, name="other"), 5)
+    more = await first.launch(SLEEP, 1)
+    await first.launch(replace(SLEEP, name="spared"), 0)
+    await first.launch(replace(SLEEP, name="loaded"), 3)
     await first.aclose()
     second = keeper()
     running = await second.launch(SLEEP)
-    (stray,) = await second.detached.strays()
-    assert (stray.name, stray.index, stray.pid) == ("other", 5, other.os_pid)
-    await second.detached.end_stray(stray, SLEEP)
-    assert await second.detached.strays() == []
+    ended = await second.detached.end_strays({"web": 1, "loaded": 1}, ["spared"])
+    assert [(each.name, each.index, each.pid) for each in ended] == [
+        ("other", 5, other.os_pid),
+        ("web", 1, more.os_pid),
+    ]
+    assert not is_living(other.os_pid or 0)
+    assert await second.detached.end_strays({"web": 1, "loaded": 1}, ["spared"]) == []
     await _end(running)
-    assert _records(tmp_path) == []
+    assert [path.name.split(".")[0] for path in _records(tmp_path)] == ["loaded", "spared"]
+
+
+async def test_a_stray_is_ended_as_it_was_to_be(keeper: MakeKeeper, tmp_path: Path) -> None:
+    """With the stop signal of its template, which nobody has any more; and with its group."""
+    script = f"trap 'echo hup >{tmp_path}/told; exit' HUP; echo up >{tmp_path}/told; sleep 60 & wait"
+    first = keeper()
+    await first.launch(_template(script, stop_signal="HUP", graceful_timeout=30))
+    async with asyncio.timeout(5):
+        while not (tmp_path / "told").exists():
+            await asyncio.sleep(0.005)
+    await first.aclose()
+    assert len(await keeper().detached.end_strays({})) == 1
+    assert (tmp_path / "told").read_text() == "hup\n"
+
+
+async def test_no_place_takes_a_stray_that_is_being_ended(keeper: MakeKeeper) -> None:
+    """Another process is started there."""
+    first = keeper()
+    left = await first.launch(_template("trap '' TERM; sleep 60 & wait", graceful_timeout=0.2))
+    await first.aclose()
+    second = keeper()
+    ending = asyncio.create_task(second.detached.end_strays({}))
+    async with asyncio.timeout(5):
+        while not second.detached._claims:
+            await asyncio.sleep(0.001)
+    running = await second.launch(SLEEP)
+    assert (running.found, running.os_pid == left.os_pid) == (False, False)
+    assert [each.pid for each in await ending] == [left.os_pid]
+    await _end(running)
+
+
+async def test_where_nothing_was_detached_nothing_is_made(keeper: MakeKeeper, tmp_path: Path) -> None:
+    """No directory, no lock."""
+    first = keeper()
+    assert await first.detached.end_strays({}) == []
+    assert not (tmp_path / "state").exists()
+    (tmp_path / "state").mkdir()
+    assert await first.detached.end_strays({}) == []
+    assert list((tmp_path / "state").iterdir()) == []
 
 
 async def test_two_managers_of_one_name(keeper: MakeKeeper) -> None:
@@ -276,15 +320,13 @@ async def test_two_managers_of_one_name(keeper: MakeKeeper) -> None:
     with pytest.raises(LaunchError, match=r"^template 'web': manager 'test': another one of this name runs"):
         await keeper().launch(SLEEP)
     with pytest.raises(ManagerError, match="another one of this name runs already"):
-        await keeper().detached.strays()
+        await keeper().detached.end_strays({})
     await _end(running)
 
 
 @pytest.mark.parametrize(
     ("fields", "error"),
     [
-        ({"stdin": True}, "template 'web': a detached process cannot have stdin"),
-        ({"custom_streams": ("more",)}, "template 'web': a detached process cannot have custom_streams"),
         ({"stdout": LogFile(path="/dev/null/log")}, "log '/dev/null/log': not a directory"),
         ({"cwd": "/nowhere"}, "cwd '/nowhere': no such directory"),
     ],
@@ -298,7 +340,7 @@ async def test_what_cannot_be_started(
         await first.launch(_template("true", **fields))
     assert str(caught.value) == error
     assert _records(tmp_path) == []
-    assert await first.detached.strays() == []
+    assert await first.detached.end_strays({}) == []
 
 
 async def test_without_a_record_it_is_not_left_running(
@@ -319,7 +361,7 @@ async def test_without_a_record_it_is_not_left_running(
     with pytest.raises(LaunchError, match="the disk is full"):
         await first.launch(SLEEP)
     assert not is_living(calls[1].pid or 0)
-    assert await first.detached.strays() == []
+    assert await first.detached.end_strays({}) == []
 
 
 @pytest.mark.parametrize("turns", [1, 5, 20, 60])
@@ -332,7 +374,7 @@ async def test_cancelling_a_launch_leaves_nothing(keeper: MakeKeeper, turns: int
     launching.cancel()
     await asyncio.wait([launching])
     if launching.cancelled():
-        assert await first.detached.strays() == []
+        assert await first.detached.end_strays({}) == []
         assert _records(tmp_path) == []
     else:
         await _end(launching.result())
@@ -368,10 +410,10 @@ async def test_a_manager_is_killed_while_it_starts_some(
     argv = [sys.executable, "-c", _MANAGER, str(tmp_path / "state")]
     await asyncio.to_thread(_start_and_kill, argv, delay)
     living = await asyncio.to_thread(_living_of, tmp_path / "state")
-    found = await keeper().detached.strays()
+    found = await keeper().detached.end_strays({})
     assert sorted(stray.pid or 0 for stray in found) == living
     assert len({stray.index for stray in found}) == len(found)
-    assert {stray.file for stray in found} == {path.name for path in _records(tmp_path)}
+    assert (_records(tmp_path), _living_of(tmp_path / "state")) == ([], [])
 
 
 def _start_and_kill(argv: list[str], delay: float) -> None:

@@ -66,6 +66,27 @@ async def test_it_is_small_and_holds_nothing_of_ours(guard: Guard) -> None:
     assert Path(f"/proc/{guard.pid}/cwd").readlink() == Path("/")
 
 
+async def test_what_it_is_told_in_a_turn_is_written_at_once(
+    guard: Guard, sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand processes that start or end are one write, not a thousand."""
+    guard.start()
+    written: list[bytes] = []
+
+    def write(fd: int, data: bytes) -> int:
+        written.append(bytes(data))
+        return len(data)
+
+    monkeypatch.setattr(os, "write", write)
+    for _ in range(100):
+        guard.watch(sleeper.pid)
+        guard.forget(sleeper.pid)
+    assert written == []
+    await asyncio.sleep(0)
+    monkeypatch.undo()
+    assert [each.count(b"\n") for each in written] == [200]
+
+
 async def test_what_was_forgotten_is_spared(guard: Guard, sleeper: subprocess.Popen[bytes]) -> None:
     """Nobody is left to be ended: it goes at once."""
     guard.start()
@@ -208,6 +229,7 @@ async def main():
     sleep = ["sleep", "60"]
     told = subprocess.Popen(sleep, start_new_session=True)
     guards[0].watch(told.pid)
+    await asyncio.sleep(0)
     untold = subprocess.Popen(sleep, start_new_session=True, env=env)
     spared = subprocess.Popen(sleep, start_new_session=True, env=Guard.unmarked(os.environ))
     if sys.argv[1] == "fork" and os.fork() == 0:
@@ -241,6 +263,36 @@ def test_a_manager_is_killed_while_a_forked_copy_of_it_lives() -> None:
     assert is_living(copy)
     for pid in (spared, copy):
         os.kill(pid, signal.SIGKILL)
+
+
+_CLOSED = """
+import asyncio, importlib, subprocess, sys
+from asynctask.manager.local.guard import Guard
+
+def main():
+    loop = importlib.import_module(sys.argv[1]).new_event_loop()
+    told = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    guard = Guard()
+
+    async def start():
+        guard.start()
+        guard.watch(told.pid)
+
+    loop.run_until_complete(start())
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    return told.wait(10), guard._popen.wait(10)
+
+print(main())
+"""
+
+
+@pytest.mark.one_loop("its program has one of each")
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+def test_a_loop_is_closed_and_nobody_has_closed_the_manager(kind: str) -> None:
+    """The program goes on, and what it has started has ended."""
+    run = subprocess.run([sys.executable, "-c", _CLOSED, kind], check=True, capture_output=True, text=True)
+    assert run.stdout == "(-15, 0)\n"
 
 
 @pytest.mark.one_loop("its manager has one")

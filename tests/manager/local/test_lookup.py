@@ -11,7 +11,7 @@ import pytest
 
 from asynctask.manager.local import lookup as module
 from asynctask.manager.local.identity import ProcessIdentity, boot_id, start_time
-from asynctask.manager.local.lookup import candidates, known
+from asynctask.manager.local.lookup import candidates, known, surplus
 from asynctask.manager.local.statefile import TOKEN, Record, StateDirectory
 from asynctask.manager.template import ProcessTemplate
 
@@ -77,3 +77,19 @@ def test_the_likeliest_comes_first(directory: StateDirectory) -> None:
     template = ProcessTemplate("web", "true", numprocesses=2)
     assert [each.index for each in candidates(directory, template, 1, frozenset())] == [1, 4]
     assert [each.index for each in candidates(directory, template, 0, frozenset([ONE]))] == [0]
+
+
+def test_those_are_too_many_that_no_place_will_take() -> None:
+    """The first of a template stay, as far as it has places that are free; of others all go."""
+    records = [
+        Record(name=name, index=index, token=ONE) for name, index in (("a", 9), ("a", 0), ("b", 0), ("a", 1))
+    ]
+    taken = [Record(name="a", index=7, token=OTHER)]
+
+    def left(kept: dict[str, int], claimed: list[Record]) -> list[tuple[str, int]]:
+        return [(record.name, record.index) for record in surplus(records, kept, claimed)]
+
+    assert left({}, []) == [("a", 0), ("a", 1), ("a", 9), ("b", 0)]
+    assert left({"a": 2, "b": 1}, []) == [("a", 9)]
+    assert left({"a": 2, "b": 1}, taken) == [("a", 1), ("a", 9)]
+    assert left({"a": 0, "b": 5}, taken) == [("a", 0), ("a", 1), ("a", 9)]

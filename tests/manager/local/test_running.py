@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import itertools
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from asynctask.errors import ManagerError
 from asynctask.manager.launching import Exit
 from asynctask.manager.local import running as module
 from asynctask.manager.local.running import ExitWatch
+from asynctask.ssh.turns import Turns
 from tests.manager.local.conftest import Launch
 from tests.support import turns
 
@@ -66,6 +68,34 @@ async def test_who_waits_may_give_up(launch: Launch) -> None:
     await started.running.close_input()
     ends = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(ends[0]), *ends[1:]] == [asyncio.CancelledError, Exit(3), Exit(3)]
+
+
+async def test_many_that_exit_at_once_have_turns() -> None:
+    """One in each turn of the loop; who waits may be given up."""
+    now, told = [1.0], []
+
+    def exited(how: Exit) -> None:
+        told.append(how)
+        now[0] += 1.0
+
+    one_a_turn = Turns(lambda: now[0])
+    children = [subprocess.Popen(["sleep", "60"]) for _ in range(4)]
+    watches = [ExitWatch(child, exited, one_a_turn) for child in children]
+    for child in children:
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    counts = [0]
+    async with asyncio.timeout(5):
+        while len(told) < 3:
+            await turns(1)
+            counts.append(len(told))
+            if len(told) == 1:
+                given_up = next(each for each in reversed(watches) if each._popen.returncode is None)
+                given_up.close()
+                os.waitpid(given_up._popen.pid, 0)
+    await turns(3)
+    assert told == [Exit(None, signal.SIGKILL)] * 3
+    assert max(after - before for before, after in itertools.pairwise(counts)) == 1
 
 
 @pytest.mark.usefixtures("_exit_watch")

@@ -27,7 +27,16 @@ pytestmark = pytest.mark.one_loop("it has none")
 
 TOKENS = "0123456789abcdef", "fedcba9876543210"
 RECORD = Record(
-    name="web", index=3, token=TOKENS[0], pid=7, start=99, started=1.5, template="abc", logs={"stdout": "/l"}
+    name="web",
+    index=3,
+    token=TOKENS[0],
+    pid=7,
+    start=99,
+    started=1.5,
+    template="abc",
+    stop_signal=2,
+    grace=3.5,
+    logs={"stdout": "/l"},
 )
 
 
@@ -64,11 +73,23 @@ def test_only_its_user_may_look(directory: StateDirectory) -> None:
         RECORD.dump()[:40],
         RECORD.dump().replace(b'process": 1', b'process": 2'),
         RECORD.dump().replace(b"99", b'"x"'),
+        RECORD.dump().replace(b'"stop_signal": 2', b'"stop_signal": 999'),
+        RECORD.dump().replace(b"3.5", b"NaN"),
         b"[]",
         b"\xff\0",
         b"[" * 100_000,
     ],
-    ids=["empty", "half", "another version", "not a number", "a list", "no text", "deep"],
+    ids=[
+        "empty",
+        "half",
+        "another version",
+        "not a number",
+        "no signal",
+        "no time",
+        "a list",
+        "no text",
+        "deep",
+    ],
 )
 def test_of_what_cannot_be_read_the_name_is_known(directory: StateDirectory, text: bytes) -> None:
     """With its token the process is looked for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import socket
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from asynctask.manager.local.streams import Input, Outputs
+from asynctask.ssh.turns import Turns
 from tests.support import turns
 
 
@@ -228,3 +230,59 @@ async def test_the_other_direction_of_a_socket_stays_open(ends: Ends) -> None:
     ends.close(theirs)
     await heard.outputs.ended()
     assert heard.of("data") == b"answer"
+
+
+class _Crowd:
+    """Several outputs, of which one is served in a turn of the loop."""
+
+    def __init__(self, ends: Ends, number: int) -> None:
+        self.now = 1.0
+        self.heard: list[bytes] = []
+        shared = Turns(lambda: self.now)
+        self.outputs = [Outputs(self._hear, shared) for _ in range(number)]
+        self.writers = []
+        for each in self.outputs:
+            reader, writer = ends.pipe()
+            each.add(reader, "stdout")
+            self.writers.append(writer)
+            os.write(writer, b"a")
+
+    def _hear(self, stream: str, chunk: bytes) -> None:
+        self.heard.append(chunk)
+        self.now += 1.0
+
+
+async def test_many_that_print_at_once_have_turns(ends: Ends) -> None:
+    """A thousand of them hold up nobody else; nothing is lost, also at the end of a stream."""
+    crowd = _Crowd(ends, 3)
+    counts = [0]
+    async with asyncio.timeout(5):
+        while len(crowd.heard) < 3:
+            await turns(1)
+            counts.append(len(crowd.heard))
+        assert max(after - before for before, after in itertools.pairwise(counts)) == 1
+        for writer in crowd.writers:
+            os.write(writer, b"b")
+            ends.close(writer)
+        for each in crowd.outputs:
+            await each.ended()
+    assert crowd.heard == [b"a"] * 3 + [b"b"] * 3
+
+
+async def test_who_waits_for_its_turn_may_be_paused_or_closed(ends: Ends) -> None:
+    """Then nothing is read."""
+    crowd = _Crowd(ends, 3)
+    async with asyncio.timeout(5):
+        while not crowd.heard:
+            await turns(1)
+        waiting = [each for each in crowd.outputs if each._open and each is not crowd.outputs[0]]
+        waiting[0].pause()
+        waiting[1].close()
+        before = len(crowd.heard)
+        await turns(5)
+        assert len(crowd.heard) == before
+        waiting[0].resume()
+        while len(crowd.heard) == before and before < 2:
+            await turns(1)
+    for each in crowd.outputs:
+        each.close()

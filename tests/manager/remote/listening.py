@@ -83,7 +83,7 @@ def cut(launcher: RemoteLauncher, node: str = "n1") -> None:
 
 def lives(home: Path) -> list[Path]:
     """The directories that the processes of a node have there."""
-    return sorted(home.glob(".local/state/asynctask/*/[!.]*/*"))
+    return sorted(home.glob(".local/state/asynctask/*/*/[!.]*/*"))
 
 
 def pids(home: Path, pattern: str = "ran") -> list[int]:

@@ -37,6 +37,7 @@ class Post:
     def __init__(self, home: Path, path: str, login: str = "sh", **settings: object) -> None:
         known = {
             "manager": "tests",
+            "node": "n1",
             "owner": "me",
             "nonce": "cafe",
             "window": 100_000,
@@ -85,7 +86,9 @@ class Post:
 
     def output(self, enough: int) -> bytes:
         """Wait for so many bytes of output."""
-        while len(found := b"".join(each.data for each in self._heard if not isinstance(each, Line))) < enough:
+        while (
+            len(found := b"".join(each.data for each in self._heard if not isinstance(each, Line))) < enough
+        ):
             self._read()
         return found
 
@@ -136,7 +139,9 @@ def test_a_post_does_as_it_is_told(tmp_path: Path, posts: Posts, shell: str) -> 
     assert post.until("f").text == "1 1"
     assert post.output(len(pid) + 5)[-4:] == b"a\0'\n"
     check = Order(ProcessTemplate("web", "true"), 1, 0)
-    assert post.ask("check", 7, "5.000", data=check_script(check, ["sh", "-c", "echo noise; exit 3"])) == "7 3"
+    assert (
+        post.ask("check", 7, "5.000", data=check_script(check, ["sh", "-c", "echo noise; exit 3"])) == "7 3"
+    )
     assert post.ask("check", 8, "0.050", data=check_script(check, ["sleep", "60"])) == "8 137"
     assert post.ask("stats", 9).split()[0] == "9"
     row = post.until("u").words
@@ -153,15 +158,15 @@ def test_a_post_does_as_it_is_told(tmp_path: Path, posts: Posts, shell: str) -> 
         post.say(order("forget", number, where))
     assert post.ask("attach", 12, 3, "web.0/001", 0, 0, pid, 1, "x") == "12 gone"
     post.close()
-    assert [each.name for each in (tmp_path / ".local/state/asynctask/tests").iterdir()] == [".connected"]
+    assert [each.name for each in (tmp_path / ".local/state/asynctask/tests/n1").iterdir()] == [".connected"]
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", SHELLS[:2])
 def test_of_many_posts_one_stays(posts: Posts, shell: str) -> None:
     """Of those of other managers none comes in; one of the same takes the place of the one before."""
-    begun = [posts(shell, owner=f"owner{number}") for number in range(4)]
+    begun = [posts(shell, owner=f"owner{number}") for number in range(3)]
     greetings = [post.until("hello").text for post in begun]
-    assert sorted(greetings) == ["no busy", "no busy", "no busy", "ok 4096 100"]
+    assert sorted(greetings) == ["no busy", "no busy", "ok 4096 100"]
     owner = f"owner{greetings.index('ok 4096 100')}"
     assert _launch(begun[greetings.index("ok 4096 100")], 1, "exec sleep 60")[0] == "started"
     after = posts(shell, owner=owner)
@@ -183,7 +188,9 @@ def test_a_start_that_was_under_way_is_forestalled(tmp_path: Path, posts: Posts)
     tools = tmp_path / "tools"
     tools.mkdir()
     (tools / "ln").write_text(
-        '#!/bin/sh\ncase $3 in /*/proc) while [ ! -e "$HOME/go" ]; do sleep 0.01; done ;; esac\nexec /bin/ln "$@"\n'
+        '#!/bin/sh\ncase $3 in /*/proc) : > "${3%proc}tried"\n'
+        'while [ ! -e "$HOME/go" ]; do sleep 0.01; done ;; esac\n'
+        'exec /bin/ln "$@"\n'
     )
     (tools / "ln").chmod(0o755)
     path = f"{tools}:{path_of('dash')}"
@@ -196,7 +203,7 @@ def test_a_start_that_was_under_way_is_forestalled(tmp_path: Path, posts: Posts)
             post.until("hello")
             words = ("launch", number, number, "web", "web.0", f"00{number}", _KEEPER_WORDS)
             post.say(order(*words, data=run_script(it)))
-            while not (tmp_path / f".local/state/asynctask/tests/web.0/00{number}/up").exists():
+            while not (tmp_path / f".local/state/asynctask/tests/n1/web.0/00{number}/tried").exists():
                 post.process.poll()
         (tmp_path / "go").touch()
         assert post.until("r").words[:3] == ("2", "started", "web.0/002")

@@ -1,4 +1,4 @@
-"""Tests of processes whose node is out of reach for a while, of managers that come again, and of never twice."""
+"""Tests of processes whose node is lost for a while, of managers that come again, and of never twice."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,7 +62,9 @@ async def test_an_exit_in_absence_is_reported_with_all_output(launcher: RemoteLa
     """When its node is there again; it is not found first."""
     heard = Heard()
     async with asyncio.timeout(PATIENCE):
-        running = await launcher.launch(order("echo up; read x; seq 100000; exit 7", stdin=True), heard)
+        running = await launcher.launch(
+            order("echo up; read x; sleep 0.2; seq 50000; exit 7", stdin=True), heard
+        )
         await heard.until(b"up\n")
         running.pause_reading()
         await running.write(b"go\n")
@@ -69,15 +72,16 @@ async def test_an_exit_in_absence_is_reported_with_all_output(launcher: RemoteLa
         running.resume_reading()
         assert await running.wait() == Exit(7)
         await running.aclose()
-    assert heard.out == b"up\n" + b"".join(b"%d\n" % n for n in range(1, 100_001))
+    assert heard.out == b"up\n" + b"".join(b"%d\n" % n for n in range(1, 50_001))
     assert heard.events[0] == "lost: connection lost"
 
 
 async def test_without_a_manager_it_is_ended_after_a_while(launchers: Launchers, home: Path) -> None:
     """The whole group, those too that ignore the stop signal; one that is detached stays."""
     launcher = launchers()
-    settings = {"lost_timeout": 0.4, "graceful_timeout": 0.1}
-    command = "trap '' TERM; sh -c 'echo $$ >> $HOME/ran; while :; do sleep 1; done' & echo $$ >> $HOME/ran; wait; wait"
+    settings: dict[str, Any] = {"lost_timeout": 0.4, "graceful_timeout": 0.1}
+    ran = "echo $$ >> $HOME/ran"
+    command = f"trap '' TERM; sh -c '{ran}; while :; do sleep 1; done' & {ran}; wait; wait"
     async with asyncio.timeout(PATIENCE):
         await launcher.launch(order(command, **settings), Heard())
         kept = await launcher.launch(order("sleep 60", name="kept", detach=True, **settings), Heard())
@@ -104,7 +108,9 @@ async def test_the_next_manager_finds_what_runs(launchers: Launchers, home: Path
         await begun.write(b"go\n")
         await heard.until(b"two\n")
         await asyncio.sleep(0.15)  # it is told what was taken
-        with pytest.raises(LaunchError, match="n1: another manager of this name is connected to it") as raised:
+        with pytest.raises(
+            LaunchError, match="n1: another manager of this name is connected to it"
+        ) as raised:
             await second.launch(order(command, stdin=True, index=1), later)
         assert raised.value.temporary
         cut(first)
@@ -121,9 +127,7 @@ async def test_the_next_manager_finds_what_runs(launchers: Launchers, home: Path
         assert len((home / "ran").read_text().split()) == 1
 
 
-async def test_a_node_that_lost_its_processes_is_believed(
-    launcher: RemoteLauncher, home: Path
-) -> None:
+async def test_a_node_that_lost_its_processes_is_believed(launcher: RemoteLauncher, home: Path) -> None:
     """Nobody knows how they ended; the next start is a new one. With its files gone one is still there."""
     heard, other = Heard(), Heard()
     async with asyncio.timeout(PATIENCE):
@@ -142,17 +146,17 @@ async def test_a_node_that_lost_its_processes_is_believed(
         assert await again.signal(signal.SIGKILL)
         assert await again.wait() == Exit(None)
         await again.aclose()
-    assert heard.events == ["lost: connection lost"]
+    assert [event.split(":")[0] for event in heard.events] == ["lost"]
 
 
 @pytest.mark.parametrize("after", [0.01, 0.06])
 async def test_never_twice_wherever_the_connection_breaks(
     launcher: RemoteLauncher, home: Path, after: float
 ) -> None:
-    """Of five that are in all stages of their start when it breaks, and are started again, each runs once."""
+    """Of four that are in all stages of their start when it breaks, and are started again, each runs once."""
     async with asyncio.timeout(PATIENCE):
         first = await launcher.launch(order(STAYS, index=0), Heard())
-        starts = [launcher.launch(order(STAYS, index=index), Heard()) for index in range(1, 6)]
+        starts = [launcher.launch(order(STAYS, index=index), Heard()) for index in range(1, 5)]
         tasks = [asyncio.create_task(start) for start in starts]
         await asyncio.sleep(after)
         cut(launcher)
@@ -165,8 +169,9 @@ async def test_never_twice_wherever_the_connection_breaks(
                 assert each.temporary
                 running.append(await launcher.launch(order(STAYS, index=index), Heard()))
             else:
+                assert not each.found
                 running.append(each)
-        await until(lambda: len(pids(home)) == 6)
+        await until(lambda: len(pids(home)) == 5)
         assert sorted(each.os_pid or 0 for each in running) == sorted(pids(home))
         for each in running:
             assert await each.signal(signal.SIGKILL)
@@ -202,7 +207,7 @@ async def test_a_node_that_does_not_answer_is_lost(
     launchers: Launchers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is asked from time to time; a session that is silent is given up, and another one ends its post."""
-    heard, launcher = Heard(), launchers(pace=replace(QUICK, beat=0.1, answer=1.0))
+    heard, launcher = Heard(), launchers(pace=replace(QUICK, beat=0.1, answer=0.5))
     async with asyncio.timeout(PATIENCE):
         running = await launcher.launch(order("sleep 60"), heard)
         session = launcher._nodes["n1"].session

@@ -93,6 +93,25 @@ async def test_every_answer_has_its_headers(guard: Guard) -> None:
     assert b"unsafe" not in policy
 
 
+async def test_what_is_told_is_kept_nowhere(guard: Guard) -> None:
+    """Unless the application has said something else."""
+
+    async def cached(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"cache-control", b"x")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    assert (await ask(guard))[1][b"cache-control"] == b"no-store"
+    assert (await ask(guard, **AUTHORIZED))[1][b"cache-control"] == b"no-store"
+    assert (await ask(Guard(cached, None, None)))[1][b"cache-control"] == b"x"
+
+
+async def test_a_request_has_one_end(guard: Guard) -> None:
+    """A proxy that believes the length, where we believe the chunks, could be made to pass on another one."""
+    status, headers, _ = await ask(guard, transfer_encoding="chunked", content_length="5", **AUTHORIZED)
+
+    assert (status, headers[b"connection"]) == (400, b"close")
+
+
 async def test_what_is_no_request_is_not_let_through(guard: Guard) -> None:
     """There are no web sockets here."""
 

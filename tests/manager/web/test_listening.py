@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import socket
-import stat
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from asynctask.errors import ManagerError
-from asynctask.manager.web.listening import tcp_listeners, unix_listener
+from asynctask.manager.web.listening import tcp_listeners
 
 
 async def test_a_free_port_is_chosen() -> None:
@@ -47,29 +44,3 @@ async def test_where_nothing_can_listen(host: str, port: int, reason: str) -> No
     """Not there, or no such thing."""
     with pytest.raises(ManagerError, match=reason):
         await tcp_listeners(host, port)
-
-
-@pytest.mark.one_loop("nothing here runs in a loop")
-def test_a_unix_socket_is_for_us_alone(tmp_path: Path) -> None:
-    """From its first moment."""
-    path = tmp_path / "web.sock"
-    with closing(unix_listener(path)):
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-@pytest.mark.one_loop("nothing here runs in a loop")
-def test_a_socket_that_nobody_serves_is_replaced(tmp_path: Path) -> None:
-    """One that is served, or a file, is left alone."""
-    path = tmp_path / "web.sock"
-    unix_listener(path).close()
-
-    with closing(unix_listener(path)) as listener:
-        listener.listen()
-        with pytest.raises(ManagerError, match="another program listens there"):
-            unix_listener(path)
-    path.unlink()
-    path.touch()
-    with pytest.raises(ManagerError, match="no socket"):
-        unix_listener(path)
-    with pytest.raises(ManagerError, match="No such file"):
-        unix_listener(tmp_path / "none" / "web.sock")

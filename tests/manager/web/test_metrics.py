@@ -38,7 +38,16 @@ def test_the_manager_and_its_templates() -> None:
         'manager_info{name="m",version="1.2"} 1',
         "manager_start_time_seconds 10",
         "templates 1",
-        'template_processes_wanted{template="web"} 3',
+        'template_processes_wanted{template="web",node=""} 3',
+    ]
+
+
+def test_how_many_there_are_to_be_on_each_node() -> None:
+    """With the labels of those that there are, so that they can be compared."""
+    places = [place(index, ProcessState.RUNNING, node) for node in ("n2", "n1") for index in range(3)]
+
+    assert series(*places)[3:5] == [
+        f'template_processes_wanted{{template="web",node="{node}"}} 3' for node in ("n1", "n2")
     ]
 
 

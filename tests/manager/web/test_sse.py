@@ -99,17 +99,14 @@ async def test_a_silent_stream_gives_signs_of_life() -> None:
     assert client.sent[1:3] == [b": here\n\n"] * 2
 
 
-async def test_a_client_that_does_not_read_is_given_up() -> None:
-    """Its connection is broken off: closing it in order would wait for it."""
+async def test_who_asks_for_the_head_gets_it_alone() -> None:
+    """There is no stream, and so nothing to wait for."""
     client, source = Client(), Source(Message("a", 1), endless=True)
-    client.reads.clear()
 
-    await EventSource(source.read(), slowest=0.01)(
-        {"state": {"abort": client.gone.set}}, client.receive, client.send
-    )
+    await EventSource(source.read())({"method": "HEAD"}, client.receive, client.send)
 
-    assert source.closed
-    assert not client.ended
+    assert client.sent == [b""]
+    assert client.ended
 
 
 async def test_a_source_that_never_pauses_leaves_the_loop_to_others() -> None:
@@ -125,12 +122,3 @@ async def test_a_source_that_never_pauses_leaves_the_loop_to_others() -> None:
 
     assert max(map(len, client.sent)) < 33_000
     assert 7 <= len(client.sent) <= turns
-
-
-async def test_without_a_way_to_break_off_a_client_is_an_error() -> None:
-    """Another server closes the connection then."""
-    client = Client()
-    client.reads.clear()
-
-    with pytest.raises(TimeoutError, match="does not read"):
-        await EventSource(slowest=0.01)({}, client.receive, client.send)

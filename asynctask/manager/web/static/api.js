@@ -1,9 +1,10 @@
 // Requests with the token, and streams that come back by themselves.
 
 const KEY = "asynctask-token";
-const FIRST_PAUSE = 500;
+const FIRST_PAUSE = 250; // milliseconds
 const LONGEST_PAUSE = 10_000;
 const LARGEST_MESSAGE = 64 << 20;
+const WRONG = "That token is wrong. When the manager starts it tells in which file the right one is.";
 
 let askForToken = null; // the promise of the token that is being asked for
 
@@ -19,13 +20,16 @@ function authorization() {
   return token ? { Authorization: `Bearer ${token}` } : {};
 }
 
+// Browsers have a word of their own for it each: "Failed to fetch", "NetworkError", "Load failed".
+function plainly(error) {
+  throw error instanceof TypeError ? new Error("the manager does not answer") : error;
+}
+
 function ask(wrong) {
   askForToken ??= new Promise((resolve) => {
     const dialog = document.getElementById("token-dialog");
     const input = document.getElementById("token");
-    document.getElementById("token-why").textContent = wrong
-      ? "That token is wrong. The manager says where it is kept."
-      : "It is kept until this tab is closed.";
+    if (wrong) document.getElementById("token-why").textContent = WRONG;
     input.value = "";
     // Without it there is nothing to see; Escape closes it all the same when it is pressed twice.
     dialog.oncancel = (event) => event.preventDefault();
@@ -49,7 +53,8 @@ async function authorized(path, options) {
   for (;;) {
     const used = sessionStorage.getItem(KEY);
     const headers = { ...options.headers, ...authorization() };
-    const response = await fetch(path, { ...options, headers, cache: "no-store", credentials: "omit" });
+    const sent = fetch(path, { ...options, headers, cache: "no-store", credentials: "omit" });
+    const response = await sent.catch(plainly);
     if (response.status !== 401) return response;
     if (used === sessionStorage.getItem(KEY)) {
       sessionStorage.removeItem(KEY);
@@ -132,7 +137,7 @@ export class Stream {
     const reader = body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch(plainly);
       if (done || signal.aborted) return;
       const blocks = (rest + value).split("\n\n");
       rest = blocks.pop();

@@ -1,5 +1,7 @@
 // The output of processes: the last lines of it, as text and nothing else.
 
+import { placeOf } from "./spark.js";
+
 const MOST_LINES = 2000;
 const NEAR_THE_END = 40; // pixels
 
@@ -68,11 +70,13 @@ export class Logs {
     if (this.following) this.toTheEnd();
   }
 
-  lineOf({ name, index, node, stream, line }) {
+  lineOf(said) {
+    const { node, stream, line } = said;
     const div = document.createElement("div");
     const who = document.createElement("span");
     who.className = "who";
-    who.textContent = `${node ? `${node} ` : ""}${index === null ? name : `${name}.${index}`} `;
+    const sign = stream === "stdout" ? "" : stream === "stderr" ? "! " : `${stream}: `;
+    who.textContent = `${node ? `${node} ` : ""}${placeOf(said)} ${sign}`;
     const what = document.createElement("bdi");
     if (stream === "stderr") what.className = "stderr";
     what.textContent = readable(line);

@@ -2,13 +2,14 @@
 
 import { Stream, request } from "./api.js";
 import { Logs } from "./logs.js";
-import { put } from "./spark.js";
+import { placeOf, put } from "./spark.js";
 import { NodeTable, ProcessTable } from "./table.js";
 
 const REFRESH = 250; // milliseconds between two looks at least
 const ANNOUNCE = 2000; // milliseconds between two announcements
 const ANNOUNCED = 3; // changes that are told one by one
 const HISTORY = 200; // lines
+const CHOOSE = "Choose a template to see what it prints.";
 
 const by = (id) => document.getElementById(id);
 const table = new ProcessTable(by("processes"), by("processes-heading"));
@@ -72,11 +73,14 @@ function hear(event, data) {
   }
 }
 
+let lostAt = ""; // what is shown is of then
+
 function tell(state, text) {
-  const line = by("connection");
-  line.classList.toggle("lost", state !== "open");
-  put(line, state === "open" ? "Connected" : `Connection lost: ${text}`);
-  if (state === "open") refresh();
+  const open = state === "open";
+  lostAt = open ? "" : lostAt || new Date().toLocaleTimeString();
+  for (const each of [by("connection"), document.querySelector("header")]) each.classList.toggle("lost", !open);
+  put(by("connection"), open ? "Connected" : `Connection lost at ${lostAt}: ${text}`);
+  if (open) begin();
   if (state === "refused" && outputOf) {
     problem(text);
     readOutput("");
@@ -91,8 +95,9 @@ let announcing = false;
 
 function announce(processes) {
   const now = new Map();
-  for (const { name, index, node, pid, state, connected } of processes) {
-    const place = `${name}.${index ?? pid}${node ? ` on ${node}` : ""}`;
+  for (const process of processes) {
+    const { node, pid, state, connected } = process;
+    const place = `${placeOf(process)}${node ? ` on ${node}` : ""}`;
     const shown = connected ? state : "connection lost";
     now.set(place, { shown, pid });
     const before = known?.get(place);
@@ -159,6 +164,7 @@ function ask(heading, text, yes, count) {
     };
     dialog.showModal();
     (count === undefined ? by("ask-no") : by("ask-count")).focus();
+    by("ask-count").select(); // what is typed takes its place
   });
 }
 
@@ -221,6 +227,7 @@ function readOutput(name) {
   outputOf = name;
   by("output-of").value = name;
   logs.clear();
+  by("output").dataset.empty = name ? `${name} has printed nothing yet.` : CHOOSE;
   connect(true);
 }
 
@@ -249,14 +256,17 @@ document.addEventListener("visibilitychange", () => {
   else connect();
 });
 
+// It may be another manager than before.
 async function begin() {
-  const { name } = await request("GET", "/api/status");
-  put(by("manager"), name);
-  document.title = `${name} - asynctask`;
+  refresh();
+  try {
+    const { name } = await request("GET", "/api/status");
+    put(by("manager"), name);
+    document.title = `${name} - asynctask`;
+  } catch (error) {
+    if (error.status) problem(error.message);
+  }
 }
 
-// The first request asks for the token, if one is needed.
-begin()
-  .catch((error) => error.status && problem(error.message))
-  .then(() => connect());
-setInterval(() => table.draw(), 1000);
+connect();
+setInterval(() => lostAt || table.draw(), 1000);

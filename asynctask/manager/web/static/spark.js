@@ -1,4 +1,4 @@
-// Small plots of the last minute, and the numbers beside them.
+// Small plots of the last minute, and how numbers and names are written.
 
 const SVG = "http://www.w3.org/2000/svg";
 const SAMPLES = 60;
@@ -60,6 +60,11 @@ export class Gauge {
 // Text that changes only when it is another: nothing is laid out, or read out, again.
 export function put(node, text) {
   if (node.textContent !== text) node.textContent = text;
+}
+
+// As the command line names it: the first is 1, and what is run once has the manager's number.
+export function placeOf({ name, index, pid }) {
+  return index === null ? `${name}#${pid}` : `${name}.${index + 1}`;
 }
 
 export function percent(value) {

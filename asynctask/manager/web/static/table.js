@@ -1,6 +1,6 @@
 // Templates and their processes, and nodes: rows that stay, of which only what is another is changed.
 
-import { Gauge, bytes, duration, percent, put } from "./spark.js";
+import { Gauge, bytes, duration, percent, placeOf, put } from "./spark.js";
 
 const MANY = 25; // processes of a template that are not folded away
 const CPU_LEAST = 10; // per cent
@@ -8,7 +8,6 @@ const MEMORY_LEAST = 1 << 20;
 const HERE = "this machine";
 
 const clone = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
-const placeOf = (process) => (process.index === null ? `${process.name} (run once)` : `${process.name}.${process.index}`);
 const keyOf = (process) => `${process.node ?? ""}/${process.index ?? `pid ${process.pid}`}`;
 
 // Takes a row away; who has the focus in it gets another, near by.
@@ -207,6 +206,7 @@ export class ProcessTable {
       if (before.nextElementSibling !== rows.body && !rows.body.contains(document.activeElement)) before.after(rows.body);
       before = rows.body;
     }
+    this.table.classList.toggle("here", !processes.some((each) => each.node !== null));
     this.hideOthers();
     this.draw();
   }
