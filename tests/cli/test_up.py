@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import pytest
 
 from tests.cli.conftest import CommandLine
 from tests.cli.programs import PROGRAM, Terminal
+from tests.sshd import OpenSSHServer
 
 pytestmark = pytest.mark.one_loop("the command line has its own")
 
@@ -219,3 +221,37 @@ def test_a_service(directory: Path) -> None:
     assert process.returncode == 0
     assert re.fullmatch(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} web\.1  \| begun\n", line)
     assert stderr.endswith(b"system | web.1 ended by SIGTERM\n")
+
+
+def test_on_nodes(directory: Path, sshd: OpenSSHServer) -> None:
+    """The same as here; lines tell the node, and nothing goes on there afterwards."""
+    (directory / "asynctask.toml").write_text(
+        """
+        [process.web]
+        command = "echo $$ >$HOME/pid; echo begun; echo problem >&2; exec sleep 60"
+        shell = true
+        nodes = "n1"
+        [process.here]
+        command = "sleep 60"
+        """
+    )
+    try:
+        with up("-F", str(sshd.files.ssh_config)) as terminal:
+            terminal.wait_for(b"web.1@n1 ! problem\n")
+            pid = int((sshd.home / "pid").read_text())
+            assert not _has_ended(pid)
+            terminal.press(CTRL_C)
+            status = terminal.wait()
+            lines = {re.sub(r" +", " ", line) for line in _plain(b"\n".join(terminal.lines)).splitlines()}
+    finally:
+        (sshd.home / "pid").unlink(missing_ok=True)
+        shutil.rmtree(sshd.home / ".local", ignore_errors=True)
+    assert status == 0
+    assert lines > {
+        "system | web.1@n1 started (pid N)",
+        "web.1@n1 | begun",
+        "web.1@n1 ! problem",
+        "system | web.1@n1 ended by SIGTERM",
+        "system | here.1 ended by SIGTERM",
+    }
+    assert _has_ended(pid)

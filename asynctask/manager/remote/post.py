@@ -5,18 +5,18 @@ makes sure that none runs twice: a post that finds another one ends it if it is 
 without its manager for long, and else gives up. Each process has its :mod:`.keeper`, which goes on when the
 post is gone.
 
-It reads orders from standard input, a line each; the last word may be a payload, ``@`` and what ``printf``
-makes bytes of. It answers by lines; ``o`` is followed by bytes.
+It reads orders from standard input, a line each; behind one that ends with ``@`` comes a line of which
+``printf`` makes bytes. It answers by lines; ``o`` is followed by bytes.
 
 =====================================================  ==============================================
-``launch seq id name place token keeper-words @run``   ``r seq started|found dir who ... | failed ...``
+``launch seq id name place token keeper-words @``      ``r seq started|found dir who ... | failed ...``
 ``attach seq id dir o e who``                          ``r seq ok|ended|gone``
 ``ack id stream offset``                               so much was taken; there is room for more
 ``kill seq id signal``                                 ``r seq 1|0``
-``in id n @bytes``, ``eof id``                         ``f id n``, later
+``in id n @``, ``eof id``                              ``f id n``, later
 ``keep id``, ``leave id``, ``forget id dir``           it may outlive us, goes on alone, is removed
 ``drop id``                                            undoes a launch, as far as it did anything
-``check seq seconds @script``                          ``r seq exit-code``
+``check seq seconds @``                                ``r seq exit-code``
 ``stats seq``                                          ``u ...`` a process, then ``r seq now``
 ``beat n``                                             ``b n``
 =====================================================  ==============================================
@@ -117,11 +117,12 @@ relay() {
     k=0
     while IFS= read -r line; do
         case $line in
-        *" @"*)
+        *" @")
             k=$((k + 1))
             file=.payload.$number.$k
-            printf "${line##* @}" > $file || file=-
-            line="${line%% @*} $file"
+            IFS= read -r text || break # it was cut off
+            printf "$text" > $file || file=-
+            line="${line% @} $file"
             ;;
         esac
         printf '%s\n' "$line"

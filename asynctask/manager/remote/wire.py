@@ -118,14 +118,14 @@ class Decoder:
 
 
 def payload(data: bytes) -> str:
-    """Bytes as the last word of an order, for ``printf``."""
-    return "@" + "".join([_ESCAPED[byte] for byte in data])
+    """Bytes as ``printf`` makes them again."""
+    return "".join([_ESCAPED[byte] for byte in data])
 
 
 def order(*words: object, data: bytes | None = None) -> bytes:
-    """An order as a line."""
-    told = [*map(str, words)] if data is None else [*map(str, words), payload(data)]
-    return " ".join(told).encode() + b"\n"
+    """An order as a line, or two: a shell would take its time to find the end of its words in a long one."""
+    line = " ".join(map(str, words))
+    return f"{line}\n".encode() if data is None else f"{line} @\n{payload(data)}\n".encode()
 
 
 def place_of(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import shutil
@@ -22,6 +23,7 @@ def _directory(shell: str) -> str:
     if program is None:
         return ""
     directory = Path(tempfile.mkdtemp(prefix=f"asynctask-{shell}-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
     if shell == "busybox":
         subprocess.run([program, "--install", "-s", str(directory)], check=True)
     else:

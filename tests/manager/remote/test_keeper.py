@@ -135,7 +135,7 @@ def test_output_that_nobody_takes_is_bounded(life: Path, start: Start, shell: st
 def test_it_ends_the_group_when_nobody_was_connected(life: Path, start: Start, shell: str) -> None:
     """The stop signal, the grace, KILL."""
     command = "trap 'echo asked' TERM; sleep 60 & echo $!; while :; do wait; sleep 0.05; done"
-    keeper = start(command, shell, lost=0.2)
+    keeper = start(command, shell, lost=0.6)
     assert keeper.wait(PATIENCE) == 0
     assert (life / "exit").read_text() == "137 gone\n"
     child, asked = _output(life, "o").split()

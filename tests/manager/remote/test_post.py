@@ -221,6 +221,16 @@ def test_a_node_that_cannot_do_it_says_why(tmp_path: Path, posts: Posts) -> None
     assert posts().until("hello").text.startswith("no unfit mkdir: ")
 
 
+def test_an_order_that_was_cut_off_is_none(tmp_path: Path, posts: Posts) -> None:
+    """Half of an input is not written: the whole of it comes again."""
+    post = posts()
+    _launch(post, 1, "exec cat")
+    post.say(order("in", 1, 1, data=b"one")[:-3])
+    post.close()
+    assert post.process.returncode == 0
+    assert [each for each in lives(tmp_path)[0].iterdir() if each.name.startswith(("in.", "fed"))] == []
+
+
 @pytest.mark.parametrize("login", ["dash", "bash"])
 def test_each_login_shell_starts_it(tmp_path: Path, posts: Posts, login: str) -> None:
     """What it is to run first is the same for all."""

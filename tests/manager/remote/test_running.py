@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,8 @@ from asynctask.errors import LaunchError
 from asynctask.manager.launching import Exit
 from asynctask.manager.remote.launcher import RemoteLauncher
 from asynctask.manager.remote.running import how_it_ended
-from asynctask.manager.remote.session import NodeSession
 from tests.manager.remote.conftest import Launchers
-from tests.manager.remote.listening import PATIENCE, QUICK, Heard, cut, end_all, lives, order, pids, until
+from tests.manager.remote.listening import PATIENCE, Heard, cut, end_all, lives, order, pids, until
 from tests.sshd import runs
 
 #: Says who runs, in a file that all nodes see, and goes on.
@@ -201,21 +199,3 @@ async def test_a_kill_that_did_not_arrive_comes_later(launcher: RemoteLauncher, 
         await again.wait()
         await again.aclose()
     assert heard.events == ["lost: connection lost"]
-
-
-async def test_a_node_that_does_not_answer_is_lost(
-    launchers: Launchers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is asked from time to time; a session that is silent is given up, and another one ends its post."""
-    heard, launcher = Heard(), launchers(pace=replace(QUICK, beat=0.1, answer=0.5))
-    async with asyncio.timeout(PATIENCE):
-        running = await launcher.launch(order("sleep 60"), heard)
-        session = launcher._nodes["n1"].session
-        assert isinstance(session, NodeSession)
-        monkeypatch.setattr(session._command, "_receive", lambda stream, data: None)
-        await heard.until("lost")
-        await heard.until("found")
-        assert await running.signal(signal.SIGTERM)
-        assert await running.wait() == Exit(None, 15)
-        await running.aclose()
-    assert heard.events[0].startswith("lost: it has not answered for")

@@ -57,12 +57,12 @@ def test_what_is_no_post_is_noticed() -> None:
 
 
 def test_all_bytes_come_through_printf() -> None:
-    """As the shell of a node makes bytes of a payload again; the line has one line end."""
+    """As the shell of a node makes bytes of a payload again; each line has one end."""
     data = bytes(range(256)) + b"%s\\n -x"
     line = order("in", 1, 2, data=data)
-    assert line.count(b"\n") == 1
-    assert line.startswith(b"in 1 2 @")
-    done = subprocess.run(["sh", "-c", f"printf '{payload(data)[1:]}'"], capture_output=True, check=True)
+    assert line.count(b"\n") == 2
+    assert line.startswith(b"in 1 2 @\n")
+    done = subprocess.run(["sh", "-c", f"printf '{payload(data)}'"], capture_output=True, check=True)
     assert done.stdout == data
 
 
