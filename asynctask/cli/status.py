@@ -22,9 +22,9 @@ def command(
 ) -> None:
     """Tell how the templates of a running manager do.
 
-    The exit status is 0 when all processes run that should: all of a template that is named; without names,
-    those of each template that is started, but for what has exited with 0 by itself. It is 3 when one does
-    not, or no manager runs; 1 for other errors; 2 for wrong usage.
+    The exit status is 0 when all processes run that should: all of a template that is named; without names
+    all but those that have exited with 0 by themselves, or that somebody has to start first (autostart). It
+    is 3 when one does not, when there is none, or no manager runs; 1 for other errors; 2 for wrong usage.
     """
     from asynctask.cli.controlling.doing import show
     from asynctask.cli.controlling.states import at_fault, not_running, span, template_rows
@@ -49,4 +49,4 @@ def command(
         title = f"manager {about['name']}, asynctask {about['version']}, pid {pid}, up {up}"
         show({}, [[title], *([f"{name}: {how}"] for name, how in template_rows(answer))], as_json=False)
     missing = not_running(answer) if names else at_fault(answer)
-    raise click.exceptions.Exit(EXIT_NOT_RUNNING if missing else 0)
+    raise click.exceptions.Exit(EXIT_NOT_RUNNING if missing or not answer["templates"] else 0)

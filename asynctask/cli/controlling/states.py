@@ -30,8 +30,8 @@ def not_running(answer: Mapping[str, Any]) -> list[Process]:
 
 
 def at_fault(answer: Mapping[str, Any]) -> list[Process]:
-    """Those of them that should run: of a template that is started, and not ended well by themselves."""
-    wanted = {each["name"] for each in answer["templates"] if each["wanted"]}
+    """Those of them that should run: not if somebody has to start them first, or if they have ended well."""
+    wanted = {each["name"] for each in answer["templates"] if each["wanted"] or each["autostart"]}
     return [each for each in not_running(answer) if each["name"] in wanted and not _is_done(each)]
 
 

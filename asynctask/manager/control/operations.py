@@ -133,6 +133,7 @@ async def _ps(manager: Manager, given: Given) -> dict[str, Any]:
                 "name": info.name,
                 "numprocesses": info.numprocesses,
                 "wanted": info.wanted,
+                "autostart": info.template.autostart,
                 "active": info.active,
                 "nodes": info.template.nodes,
             }

@@ -109,6 +109,7 @@ claim() {
         rest=${old#.*.}
         [ "${rest%%.*}" -lt $number ] && rm -f "$old"
     done
+    rm -rf .dead.*
 }
 
 # -- what goes on beside ------------------------------------------------------------------------------
@@ -176,8 +177,17 @@ leave() {
 
 forget() {
     leave "$1"
-    rm -rf "$2"
-    rmdir "${2%/*}"
+    bury "$2"
+}
+
+# A directory is moved away first: while its files were removed one by one, what was forestalled could still make
+# the link that was removed already. So where that is possible they stay, but for what may be secret.
+bury() {
+    grave=.dead.$number.${1##*/}
+    mv "$1" $grave
+    rm -f $grave/run
+    case $(readlink $grave/proc) in revoked | '') ;; *) rm -rf $grave ;; esac
+    rmdir "${1%/*}"
 }
 
 # Whoever asked for it does not want it any more.
@@ -193,7 +203,7 @@ drop() {
 
 # Whether a life goes on. One that has not begun by now never will.
 lives_on() {
-    who=$(readlink "$1/proc") || ln -s revoked "$1/proc" || who=$(readlink "$1/proc") || rm -rf "$1"
+    who=$(readlink "$1/proc") || ln -s revoked "$1/proc" || who=$(readlink "$1/proc")
     is_alive "$who"
 }
 
@@ -213,8 +223,7 @@ launch() {
             if lives_on "$life"; then
                 [ "$found" ] || found=$life
             else
-                rm -rf "$life"
-                rmdir "${life%/*}"
+                bury "$life"
             fi
         done
         ;;

@@ -267,18 +267,21 @@ class RemoteRunning:
 
         One that did not get there is sent as soon as the node is there again, if it is KILL.
         """
-        self._owed = number
-        with anyio.move_on_after(_REACH_WAIT):
-            while self._how is None or self._group:
-                session = await self._node.connected()
-                try:
-                    answer = await session.ask("kill", self.number, number)
-                except SessionOverError:
-                    continue
-                self._owed = None
-                return answer.words == ("1",)
-            self._owed = None
-        return False
+        arrived = False
+        try:
+            with anyio.move_on_after(_REACH_WAIT):
+                while self._how is None or self._group:
+                    session = await self._node.connected()
+                    try:
+                        answer = await session.ask("kill", self.number, number)
+                    except SessionOverError:
+                        continue
+                    arrived = True
+                    return answer.words == ("1",)
+                arrived = True  # there is nobody
+            return False
+        finally:
+            self._owed = None if arrived else number
 
     @property
     def owed(self) -> int | None:

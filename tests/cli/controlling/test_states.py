@@ -45,7 +45,15 @@ def process(**said: Any) -> dict[str, Any]:
 
 def template(**said: Any) -> dict[str, Any]:
     """A template as a manager tells of it."""
-    return {"name": "web", "numprocesses": 1, "wanted": True, "active": 1, "nodes": None, **said}
+    return {
+        "name": "web",
+        "numprocesses": 1,
+        "wanted": True,
+        "autostart": True,
+        "active": 1,
+        "nodes": None,
+        **said,
+    }
 
 
 BACKOFF = process(state="backoff", reason="it exited with 1", retry_in=3.6, pid=None, os_pid=None, index=1)
@@ -146,12 +154,12 @@ def test_what_does_not_run() -> None:
 
 
 def test_what_should_run_and_does_not() -> None:
-    """A template that was not started should not, nor one that has done its work."""
+    """A template that nobody has started yet should not, nor one that has done its work."""
     done = process(state="exited", last_exit={"code": 0, "signal": None})
     failed = process(state="exited", last_exit={"code": 3, "signal": None})
     other = process(name="db", state="stopped")
     answer = {
-        "templates": [template(), template(name="db", wanted=False)],
+        "templates": [template(), template(name="db", wanted=False, autostart=False)],
         "processes": [process(), BACKOFF, done, failed, other],
     }
     assert at_fault(answer) == [BACKOFF, failed]

@@ -83,7 +83,7 @@ async def test_ps(manager: Manager) -> None:
     assert [(each["cpu"], each["memory"]) for each in everything["processes"]] == [(1.5, 1000)] * 2
     some = await do(manager, "ps", names=["d*"], usage=False)
     assert some["templates"] == [
-        {"name": "db", "numprocesses": 1, "wanted": True, "active": 1, "nodes": None}
+        {"name": "db", "numprocesses": 1, "wanted": True, "autostart": True, "active": 1, "nodes": None}
     ]
     assert [(each["name"], each["cpu"]) for each in some["processes"]] == [("db", None)]
 
