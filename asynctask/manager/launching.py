@@ -85,7 +85,7 @@ class Running(Protocol):
         """Send a signal to its whole group, and tell whether anybody was there to get it."""
 
     def has_group(self) -> bool:
-        """After its exit: whether its group may still have members. Asks nobody; on nodes false."""
+        """After its exit: whether its group may still have members. Asks nobody."""
 
     async def group_gone(self) -> None:
         """Wait until it has exited, and its group has no member."""

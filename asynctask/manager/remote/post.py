@@ -82,14 +82,18 @@ claim() {
     tries=0
     while :; do
         tries=$((tries + 1))
-        [ $tries -gt $patience ] && fail "${why:-busy}"
+        [ $tries -gt 99 ] && fail "${why:-busy}"
         newest
         if [ $newest -gt 0 ] && other=$(readlink .post.$newest) && is_alive "$other"; then
             set -- $other
             said=$2 # it may not have come to say so, and the clock of start times has the same ticks
             [ -r .connected ] && read -r last < .connected && [ "${last:-0}" -gt "$said" ] && said=$last
             now
-            if [ "$4" = "$owner" ] || [ $((up - said)) -gt $stale ]; then kill -KILL "$1"; fi
+            if [ "$4" = "$owner" ] || [ $((up - said)) -gt $stale ]; then
+                kill -KILL "$1"
+            elif [ $tries -gt $patience ]; then
+                fail busy
+            fi
             sleep 0.1 || sleep 1
             continue
         fi
@@ -180,8 +184,8 @@ forget() {
     bury "$2"
 }
 
-# A directory is moved away first: while its files were removed one by one, what was forestalled could still make
-# the link that was removed already. So where that is possible they stay, but for what may be secret.
+# A directory is moved away first: while its files were removed one by one, what was forestalled could still
+# make the link that was removed already. So where that is possible they stay, but for what may be secret.
 bury() {
     grave=.dead.$number.${1##*/}
     mv "$1" $grave

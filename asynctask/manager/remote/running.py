@@ -26,8 +26,9 @@ __all__ = ("RemoteRunning", "how_it_ended")
 #: Seconds that what output is left may take when it is let go of.
 _OUTPUT_GRACE: Final = 0.5
 #: An exit is told when all output was heard that came before it: the node keeps it, so it may be much. It is
-#: told sooner when none came for so many seconds, for others may hold a stream...
+#: told sooner when none came for so many seconds, for others may hold a stream; here others of its group...
 _QUIET: Final = 0.3
+_QUIET_GROUP: Final = 0.1
 #: ...and when there is no end of it.
 _CATCHING_UP: Final = 30.0
 #: Seconds in which a signal, or input, has to find a connection to its node.
@@ -202,7 +203,8 @@ class RemoteRunning:
             self._exit.set()
         if not self._exit.is_set():
             self._quiet = True
-            loop.call_at(min(loop.time() + _QUIET, self._tell_by), self._wait_for_quiet)
+            quiet = _QUIET_GROUP if self._group else _QUIET
+            loop.call_at(min(loop.time() + quiet, self._tell_by), self._wait_for_quiet)
 
     def group_went(self) -> None:
         """Nobody is left of its group."""

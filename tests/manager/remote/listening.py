@@ -20,7 +20,7 @@ __all__ = ("PATIENCE", "QUICK", "Heard", "cut", "end_all", "lives", "order", "pi
 
 PATIENCE = 15.0
 #: Everything sooner than for people.
-QUICK = Pace(beat=0.5, answer=5.0, retry_first=0.02, retry_most=0.1, patience=0.3, idle=30.0)
+QUICK = Pace(beat=0.2, answer=5.0, retry_first=0.02, retry_most=0.1, patience=0.1, idle=30.0)
 
 
 class Heard:

@@ -132,10 +132,10 @@ def test_output_that_nobody_takes_is_bounded(life: Path, start: Start, shell: st
     assert _output(life, "o")[-1:] == b"9"
 
 
-def test_it_ends_the_group_when_nobody_was_connected(life: Path, start: Start, shell: str) -> None:
+def test_it_ends_the_group_when_nobody_was_connected(life: Path, start: Start) -> None:
     """The stop signal, the grace, KILL."""
     command = "trap 'echo asked' TERM; sleep 60 & echo $!; while :; do wait; sleep 0.05; done"
-    keeper = start(command, shell, lost=0.6)
+    keeper = start(command, "busybox", lost=0.4)
     assert keeper.wait(PATIENCE) == 0
     assert (life / "exit").read_text() == "137 gone\n"
     child, asked = _output(life, "o").split()

@@ -40,6 +40,7 @@ async def test_a_life_is_heard_from_its_start_to_its_exit(launcher: RemoteLaunch
     assert [each.name for each in (home / ".local/state/asynctask/tests/n1").iterdir()] == [".connected"]
 
 
+@pytest.mark.one_loop("it is about what happens on the node")
 async def test_a_signal_reaches_the_whole_group(launcher: RemoteLauncher) -> None:
     """Children get it, too, and that the group is gone is heard."""
     heard = Heard()
@@ -60,6 +61,7 @@ async def test_a_signal_reaches_the_whole_group(launcher: RemoteLauncher) -> Non
     assert heard.out == b"up\nbye\n"
 
 
+@pytest.mark.one_loop("it is about what happens on the node")
 async def test_what_cannot_be_started_is_told_with_its_reason(launcher: RemoteLauncher, home: Path) -> None:
     """Nothing of it runs, or is left."""
     (home / "plain").write_text("x")
@@ -112,6 +114,7 @@ async def test_many_processes_share_one_session(
     assert sshd.logins() == before + 1
 
 
+@pytest.mark.one_loop("it is about what happens on the node")
 async def test_nodes_may_share_a_home_directory(launchers: Launchers) -> None:
     """Each has a process of its own in the same place."""
     launcher = launchers()
@@ -124,6 +127,7 @@ async def test_nodes_may_share_a_home_directory(launchers: Launchers) -> None:
             await each.aclose()
 
 
+@pytest.mark.one_loop("it is about what happens on the node")
 async def test_limits_umask_directory_and_a_clean_environment(launcher: RemoteLauncher, home: Path) -> None:
     """All as the template says; output may be merged, or go nowhere."""
     (home / "in").mkdir()
@@ -150,8 +154,11 @@ async def test_limits_umask_directory_and_a_clean_environment(launcher: RemoteLa
     assert (merged.out, merged.err) == (b"a\nb\n", b"")
 
 
-async def test_output_waits_for_who_paused_it(launcher: RemoteLauncher) -> None:
+async def test_output_waits_for_who_paused_it(
+    launcher: RemoteLauncher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing is heard meanwhile, nothing is lost, the exit is no secret, and the input may end."""
+    monkeypatch.setattr("asynctask.manager.remote.running._QUIET", 0.05)
     heard = Heard()
     async with asyncio.timeout(PATIENCE):
         running = await launcher.launch(order("cat; head -c 1000000 /dev/zero", stdin=True), heard)

@@ -43,7 +43,7 @@ class Post:
             "window": 100_000,
             "piece": 50_000,
             "stale": 9000,
-            "patience": 2,
+            "patience": 1,
         }
         lines = [f"{name}={value}" for name, value in {**known, **settings}.items()]
         self.process = subprocess.Popen(
@@ -210,6 +210,36 @@ def test_a_start_that_was_under_way_is_forestalled(tmp_path: Path, posts: Posts)
         post.output(3)
         assert [each.name for each in lives(tmp_path)] == ["002"]
         assert len((tmp_path / "ran").read_text().split()) == 1
+
+
+def test_what_was_given_up_does_not_run_while_it_is_removed(tmp_path: Path, posts: Posts) -> None:
+    """Not even when the link that forestalls it is the first to be removed, and the rest takes its time."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "ln").write_text(
+        '#!/bin/sh\ncase $3 in /*/proc) : > "${3%proc}tried"\n'
+        'while [ ! -e "$HOME/go" ]; do sleep 0.01; done ;; esac\n'
+        'exec /bin/ln "$@"\n'
+    )
+    (tools / "rm").write_text(
+        '#!/bin/sh\n[ "$1" = -rf ] && [ -d "$2" ] && /bin/rm -f "$2/proc" && : > "$HOME/go" && sleep 0.2\n'
+        'exec /bin/rm "$@"\n'
+    )
+    for each in tools.iterdir():
+        each.chmod(0o755)
+    post = posts(path=f"{tools}:{path_of('dash')}")
+    post.until("hello")
+    it = Order(ProcessTemplate("web", 'echo > "$HOME/ran"', shell=True), 1, 0)
+    post.say(order("launch", 1, 1, "web", "web.0", "001", _KEEPER_WORDS, data=run_script(it)))
+    while not list(tmp_path.glob(".local/state/asynctask/tests/n1/web.0/*/tried")):
+        post.process.poll()
+    post.say(order("drop", 1))
+    post.say(order("beat", 1))
+    post.until("b")
+    (tmp_path / "go").touch()
+    assert _launch(post, 2, "exec sleep 60")[0] == "started"
+    assert not (tmp_path / "ran").exists()
+    assert len(lives(tmp_path)) == 1
 
 
 def test_a_node_that_cannot_do_it_says_why(tmp_path: Path, posts: Posts) -> None:

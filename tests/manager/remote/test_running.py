@@ -40,10 +40,10 @@ def test_an_exit_code_over_128_is_a_signal_unless_it_is_expected(code: str, exit
 async def test_a_lost_connection_is_no_exit(launcher: RemoteLauncher) -> None:
     """The process goes on, is found again, and each line of it is heard once."""
     heard = Heard()
-    command = "n=0; while [ $n -lt 40 ]; do n=$((n + 1)); echo $n; sleep 0.01; done; read x; echo $x"
+    command = "n=0; while [ $n -lt 25 ]; do n=$((n + 1)); echo $n; sleep 0.01; done; read x; echo $x"
     async with asyncio.timeout(PATIENCE):
         running = await launcher.launch(order(command, stdin=True), heard)
-        for line in (b"\n3\n", b"\n20\n"):
+        for line in (b"\n3\n", b"\n15\n"):
             await heard.until(line)
             cut(launcher)
             await running.write(b"")  # there is nothing to wait for
@@ -52,7 +52,7 @@ async def test_a_lost_connection_is_no_exit(launcher: RemoteLauncher) -> None:
         await writing
         assert await running.wait() == Exit(0)
         await running.aclose()
-    assert heard.out == b"".join(b"%d\n" % n for n in range(1, 41)) + b"the end\n"
+    assert heard.out == b"".join(b"%d\n" % n for n in range(1, 26)) + b"the end\n"
     assert heard.events == ["lost: connection lost", "found"] * 2
 
 
@@ -74,17 +74,18 @@ async def test_an_exit_in_absence_is_reported_with_all_output(launcher: RemoteLa
     assert heard.events[0] == "lost: connection lost"
 
 
+@pytest.mark.one_loop("it is about what happens on the node")
 async def test_without_a_manager_it_is_ended_after_a_while(launchers: Launchers, home: Path) -> None:
     """The whole group, those too that ignore the stop signal; one that is detached stays."""
     launcher = launchers()
-    settings: dict[str, Any] = {"lost_timeout": 0.4, "graceful_timeout": 0.1}
+    settings: dict[str, Any] = {"lost_timeout": 0.3, "graceful_timeout": 0.1}
     ran = "echo $$ >> $HOME/ran"
     command = f"trap '' TERM; sh -c '{ran}; while :; do sleep 1; done' & {ran}; wait; wait"
     async with asyncio.timeout(PATIENCE):
         await launcher.launch(order(command, **settings), Heard())
         kept = await launcher.launch(order("sleep 60", name="kept", detach=True, **settings), Heard())
         await until(lambda: len(pids(home)) == 2)
-        await asyncio.sleep(0.6)  # longer than it would live without its manager
+        await asyncio.sleep(0.4)  # longer than it would live without its manager
         assert len(pids(home)) == 2
         await launcher.aclose()
         await until(lambda: not pids(home))
@@ -95,6 +96,7 @@ async def test_without_a_manager_it_is_ended_after_a_while(launchers: Launchers,
         await again.aclose()
 
 
+@pytest.mark.one_loop("it is about what happens on the node")
 async def test_the_next_manager_finds_what_runs(launchers: Launchers, home: Path) -> None:
     """By its place, or in another place of its template; output goes on where it was."""
     first, second = launchers(), launchers()
@@ -125,6 +127,7 @@ async def test_the_next_manager_finds_what_runs(launchers: Launchers, home: Path
         assert len((home / "ran").read_text().split()) == 1
 
 
+@pytest.mark.one_loop("it is about what happens on the node")
 async def test_a_node_that_lost_its_processes_is_believed(launcher: RemoteLauncher, home: Path) -> None:
     """Nobody knows how they ended; the next start is a new one. With its files gone one is still there."""
     heard, other = Heard(), Heard()
@@ -147,7 +150,7 @@ async def test_a_node_that_lost_its_processes_is_believed(launcher: RemoteLaunch
     assert [event.split(":")[0] for event in heard.events] == ["lost"]
 
 
-@pytest.mark.parametrize("after", [0.01, 0.06])
+@pytest.mark.parametrize("after", [0.01, 0.03])
 async def test_never_twice_wherever_the_connection_breaks(
     launcher: RemoteLauncher, home: Path, after: float
 ) -> None:

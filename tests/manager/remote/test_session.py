@@ -32,7 +32,7 @@ async def test_a_session_from_its_greeting_to_its_end() -> None:
         session = await _open(cluster, pool, "one", heard)
         with pytest.raises(BusyError, match="node1: another manager of this name is connected to it"):
             await _open(cluster, pool, "two", heard)
-        asking = asyncio.create_task(session.ask("check", "1.000", data=b"#" * 200_000))
+        asking = asyncio.create_task(session.ask("check", "1.000", data=b"#" * 100_000))
         await asyncio.sleep(0)
         asking.cancel()
         answer = await session.ask("check", "5.000", data=b"exit 4")
@@ -67,7 +67,7 @@ async def test_a_node_that_does_not_answer_is_lost(
     launchers: Launchers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is asked from time to time; a session that is silent is given up, and another one ends its post."""
-    heard, launcher = Heard(), launchers(pace=replace(QUICK, beat=0.1, answer=0.5))
+    heard, launcher = Heard(), launchers(pace=replace(QUICK, beat=0.1, answer=0.3))
     async with asyncio.timeout(PATIENCE):
         running = await launcher.launch(order("sleep 60"), heard)
         session = launcher._nodes["n1"].session
