@@ -64,17 +64,20 @@ async def connection(
 
 
 async def _begin(
-    connection: asyncssh.SSHClientConnection, mark: str | None, command: str = "echo $$; exec sleep 1000"
+    connection: asyncssh.SSHClientConnection,
+    mark: str | None,
+    command: str = "echo $$; exec sleep 1000",
+    heard: Heard | None = None,
 ) -> tuple[RemoteCommand, int]:
     """A command and its process."""
-    heard = Heard()
+    heard = heard or Heard()
     async with asyncio.timeout(PATIENCE):
         remote = await start(connection, command, heard.receive, separate_stderr=False, mark=mark)
         return remote, await heard.number()
 
 
-async def _begin_all(connection: Any, *command: str) -> list[tuple[RemoteCommand, int]]:
-    return await asyncio.gather(*(_begin(connection, mark, *command) for mark in MARKS))
+async def _begin_all(connection: Any) -> list[tuple[RemoteCommand, int]]:
+    return await asyncio.gather(*(_begin(connection, mark) for mark in MARKS))
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
@@ -102,10 +105,22 @@ async def test_all_at_once(connection: asyncssh.SSHClientConnection) -> None:
 
 async def test_all_that_do_not_heed(connection: asyncssh.SSHClientConnection) -> None:
     """The grace of one is not after that of another."""
-    running = await _begin_all(connection, "trap '' TERM; echo $$; while :; do sleep 0.2; done")
-    begun = time.monotonic()
-    gone = await asyncio.wait_for(asyncio.gather(*(remote.end(Grace(1)) for remote, _ in running)), PATIENCE)
-    assert 0.99 <= time.monotonic() - begun < 5
+    command, speakers = (
+        "trap 'echo told' TERM; echo $$; while :; do sleep 0.2; done",
+        [Heard() for _ in MARKS],
+    )
+    running = await asyncio.gather(
+        *(_begin(connection, mark, command, heard) for mark, heard in zip(MARKS, speakers, strict=True))
+    )
+    told: list[bool] = []  # at the end of each, whether all had been told by then
+
+    async def end(remote: RemoteCommand) -> bool:
+        gone = await remote.end(Grace(1))
+        told.append(all(b"told" in heard.stdout for heard in speakers))
+        return gone
+
+    gone = await asyncio.wait_for(asyncio.gather(*(end(remote) for remote, _ in running)), PATIENCE)
+    assert told == [True] * len(MARKS)
     assert gone == [True] * len(MARKS)
     assert [pid for _, pid in running if alive(pid)] == []
 
