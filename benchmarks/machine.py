@@ -26,6 +26,9 @@ _DISTRIBUTIONS = (
     "watchdog",
     "watchfiles",
     "gevent",
+    "supervisor",
+    "circus",
+    "psutil",
 )
 _COMMANDS = {
     "OpenSSH": (("ssh", "-V"), r"OpenSSH_(.+?),"),

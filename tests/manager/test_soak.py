@@ -18,6 +18,9 @@ from asynctask.manager import Manager, ProcessTemplate
 pytestmark = [
     pytest.mark.one_loop("a thousand processes; tests/manager/local has both loops"),
     pytest.mark.timeout(300),
+    pytest.mark.blocks_loop(
+        "Python's garbage collector takes 0.15 s to go through all that this program holds"
+    ),
 ]
 
 #: Seconds of killing; ``nox -s soak`` asks for a minute.
@@ -63,7 +66,7 @@ async def test_a_thousand_processes_killed_at_random(tmp_path: Path) -> None:
         loop = asyncio.get_running_loop()
         end = loop.time() + SECONDS
         while loop.time() < end:
-            for process in chance.sample(processes(manager), 5):
+            for process in chance.sample(manager.info(chance.choice(manager.list())).processes, 5):
                 if process.pid is not None and process.os_pid is not None and process.pid not in books.killed:
                     books.os_pids.add(process.os_pid)
                     with suppress(ProcessLookupError):
@@ -90,7 +93,12 @@ async def test_a_thousand_processes_killed_at_random(tmp_path: Path) -> None:
     killed, stopped = ["spawn", "ready", "exit", "reap"], ["spawn", "ready", "exit", "stop_pid", "reap"]
     assert books.told == {pid: killed if pid in books.killed else stopped for pid in range(1, total + 1)}
     assert sum(books.signals.values()) == total
-    assert not [pid for pid in books.os_pids if Path(f"/proc/{pid}/cmdline").exists() and is_ours(pid)]
+    left = []
+    for pid in books.os_pids:
+        await asyncio.sleep(0)  # after a minute they are many thousands
+        if is_ours(pid):
+            left.append(pid)
+    assert left == []
 
 
 def processes(manager: Manager) -> list[Any]:
