@@ -140,7 +140,7 @@ async def test_a_link_that_was_cut_before(hosts: Network) -> None:
     hosts["web1"].cut()
     begun = time.monotonic()
     result = await run(hosts, "echo here", "web1", "web2", connect_timeout=1)
-    assert 0.99 <= time.monotonic() - begun < 10
+    assert 0.99 <= time.monotonic() - begun < 1.5
     assert said(result, "web1") == {(Outcome.UNREACHABLE, b"")}
     assert said(result, "web2") == {(Outcome.OK, b"here\n")}
 
@@ -286,7 +286,7 @@ async def test_a_bastion_that_is_not_there(hosts: Network) -> None:
     hosts["bastion"].cut()
     begun = time.monotonic()
     result = await run(hosts, "echo here", *BEHIND_ONE, *BEHIND_TWO, "web1", connect_timeout=1)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 2
     assert said(result, *BEHIND_ONE, *BEHIND_TWO) == {(Outcome.UNREACHABLE, b"")}
     assert said(result, "web1") == {(Outcome.OK, b"here\n")}
 

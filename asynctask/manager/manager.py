@@ -469,8 +469,9 @@ class Manager(Telling):
             for _, group in groupby(jobs, key=_order):
                 now = [*group]
                 for job in now:
-                    if job.wishes == wishes[job]:
+                    if self._wishes == number and job.wishes == wishes[job]:
                         wish(job)
+                        await asyncio.sleep(0)  # a thousand processes take some 50 ms to be told
                 for job in now:
                     await outcome(job)
                 if self._wishes != number:

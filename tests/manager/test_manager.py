@@ -186,6 +186,22 @@ async def test_a_stop_of_all_breaks_off_a_start_of_all(manager: Manager, launche
     assert [process.order.template.name for process in launcher.processes] == ["db"]
 
 
+@pytest.mark.parametrize("turns", range(1, 7))
+async def test_the_last_wish_for_all_counts_for_each(
+    manager: Manager, launcher: FakeLauncher, turns: int
+) -> None:
+    """However far the first has come: it wishes nothing any more."""
+    for name in "abcd":
+        await manager.load(template(name), start=False)
+    starting = asyncio.create_task(manager.start())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await manager.stop()
+    await starting
+    assert [manager.info(name).wanted for name in "abcd"] == [False] * 4
+    assert all(process.closed for process in launcher.processes)
+
+
 async def test_a_start_that_is_not_waited_for_goes_on(manager: Manager) -> None:
     """By order, too."""
     await manager.load(template("db"), start=False)
